@@ -1,0 +1,69 @@
+"""``pbtune list``: the runs of a storage folder."""
+
+import json
+import time
+from pathlib import Path
+
+import click
+
+from pbtune.cli.runs import storage_option, storage_root, told
+from pbtune.errors import RunUnreadable
+from pbtune.journal.reader import DATABASE, JournalReader
+from pbtune.reporting.snapshot import RunView
+from pbtune.reporting.terminal import scores
+
+
+@click.command("list")
+@storage_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON array, for programs.")
+@told
+def command(storage: Path | None, as_json: bool) -> None:  # noqa: FBT001  click's way
+    """List the runs of a storage folder, the newest first."""
+    root = storage_root(storage)
+    runs = sorted(
+        (row for path in root.glob(f"*/{DATABASE}") for row in _rows(path.parent)),
+        key=lambda row: str(row["created"]),
+        reverse=True,
+    )
+    if as_json:
+        click.echo(json.dumps(runs, indent=2))
+        return
+    if not runs:
+        click.echo(f"{root} has no runs.")
+        return
+    from rich.console import Console  # noqa: PLC0415  heavy
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table(title=str(root), title_justify="left")
+    for name in runs[0]:
+        table.add_column(name, justify="left" if name in {"run", "created", "state"} else "right")
+    for row in runs:
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    Console().print(table)
+
+
+def _rows(run_dir: Path) -> list[dict[str, object]]:
+    """One row; none for a folder that can't be read, which is named on stderr."""
+    try:
+        with JournalReader(run_dir) as reader:
+            view = RunView(reader)
+            best = max(scores(view, reader), default=None)
+            count = reader.report_count()
+    except RunUnreadable as error:
+        click.echo(str(error), err=True)
+        return []
+    score = None
+    if best is not None:
+        score = f"{-best[0] if view.header.mode == 'min' else best[0]:.5g}"
+    return [
+        {
+            "run": run_dir.name,
+            "created": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(view.header.created_at)),
+            "state": "ended" if view.is_ended else "not ended",
+            "members": len(view.trials),
+            "reports": count,
+            "exploits": len(view.exploits),
+            "metric": view.header.metric,
+            "best": score,
+        }
+    ]

@@ -1,0 +1,139 @@
+"""What follows from events: the scheduler's decisions, and the engine's own.
+
+A decision carries all that ``fold`` needs, so that a resumed run folds it and never recomputes it.
+"""
+
+import msgspec
+
+from pbtune.core.trial import Config
+
+
+class Created(msgspec.Struct, frozen=True, tag="created", tag_field="kind", omit_defaults=True):
+    """A member joins the population. ``evaluated`` are the sampled values by '/'-joined path."""
+
+    trial: str
+    index: int
+    config: Config
+    evaluated: dict[str, object] = {}
+
+
+class Ranked(msgspec.Struct, frozen=True, tag="ranked", tag_field="kind", omit_defaults=True):
+    """A member was ready; from now on it is ranked by this report, and a new interval begins."""
+
+    trial: str
+    step: int
+    score: float
+    progress: float
+    time_total_s: float
+    checkpoint: str | None = None
+
+
+class Exploited(msgspec.Struct, frozen=True, tag="exploited", tag_field="kind", omit_defaults=True):
+    """A member goes on from another one's weights, with a config explored from a donor's.
+
+    ``donor`` gives the weights, ``config_donor`` the hyperparameters. ``score`` is the donor's, and
+    with ``checkpoint``, ``step``, ``progress`` and ``time_total_s`` from one and the same ranked
+    report. ``operations`` says what explore did to each path.
+    """
+
+    trial: str
+    donor: str
+    config_donor: str
+    config: Config
+    checkpoint: str
+    step: int
+    progress: float
+    time_total_s: float
+    score: float
+    old_step: int = 0
+    old_config: Config = {}
+    operations: dict[str, str] = {}
+
+
+class Skipped(msgspec.Struct, frozen=True, tag="skipped", tag_field="kind", omit_defaults=True):
+    """A member should have been replaced and was not, because of ``reason``."""
+
+    trial: str
+    reason: str
+
+
+class Completed(msgspec.Struct, frozen=True, tag="completed", tag_field="kind", omit_defaults=True):
+    """A trial has ended well: a stop rule, ``done``, or its function returned."""
+
+    trial: str
+    reason: str
+
+
+class Retried(msgspec.Struct, frozen=True, tag="retried", tag_field="kind", omit_defaults=True):
+    """A failed attempt is followed by another one from the restore point."""
+
+    trial: str
+    failures: int
+
+
+class Abandoned(msgspec.Struct, frozen=True, tag="abandoned", tag_field="kind", omit_defaults=True):
+    """A trial has failed for good: its retries are used up."""
+
+    trial: str
+    failures: int
+
+
+class Halted(msgspec.Struct, frozen=True, tag="halted", tag_field="kind", omit_defaults=True):
+    """The run stops here; trials that have not ended stay as they are, and can be resumed."""
+
+    reason: str
+    trial: str | None = None
+
+
+class Evicted(msgspec.Struct, frozen=True, tag="evicted", tag_field="kind", omit_defaults=True):
+    """Retention no longer keeps these checkpoints for their own trial."""
+
+    trial: str
+    checkpoints: tuple[str, ...]
+
+
+class Released(msgspec.Struct, frozen=True, tag="released", tag_field="kind", omit_defaults=True):
+    """Nobody needs these checkpoints any more: their files may go, after this is committed."""
+
+    checkpoints: tuple[str, ...]
+
+
+class Started(msgspec.Struct, frozen=True, tag="started", tag_field="kind", omit_defaults=True):
+    """A new attempt gets a slot. Committed before it is dispatched.
+
+    ``supersedes`` says that an earlier attempt of this segment may have reported steps after
+    ``step``: readers then take this attempt's.
+    """
+
+    trial: str
+    attempt: int
+    slot: int
+    segment: int
+    step: int
+    time_total_s: float
+    checkpoint: str | None = None
+    supersedes: bool = False
+
+
+class Yielded(msgspec.Struct, frozen=True, tag="yielded", tag_field="kind", omit_defaults=True):
+    """A member gave its slot to one that is behind; it goes on from its restore point."""
+
+    trial: str
+    attempt: int
+
+
+Decision = (
+    Created
+    | Ranked
+    | Exploited
+    | Skipped
+    | Completed
+    | Retried
+    | Abandoned
+    | Halted
+    | Evicted
+    | Released
+)
+Placement = Started | Yielded
+SCHEDULER_KINDS = (Created, Ranked, Exploited, Skipped, Completed, Abandoned)
+"""The decision log: what two runs are compared by. No attempts, slots or times."""

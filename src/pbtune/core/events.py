@@ -1,0 +1,99 @@
+"""What happens to a run from outside: the inputs of ``fold`` and ``decide``.
+
+Every event is a versioned record of the journal; kinds and fields are added, never removed.
+"""
+
+import msgspec
+
+Observed = float | int | bool | str | None
+"""A reported value that the run watches: the metric, the time attribute, the keys of stop rules."""
+
+
+class Opened(msgspec.Struct, frozen=True, tag="opened", tag_field="kind", omit_defaults=True):
+    """A driver took up the run. Attempts that were running have ended, without a failure."""
+
+    session: int
+
+
+class Report(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One member's report, reduced to what decisions may depend on.
+
+    ``step`` counts the reports along the trial's lineage (Tune's training_iteration). The whole
+    metrics are in the journal's table of reports, under (trial, attempt, step).
+    """
+
+    trial: str
+    attempt: int
+    step: int
+    time_total_s: float
+    observed: dict[str, Observed] = {}
+    checkpoint: str | None = None
+
+    def value(self, key: str) -> Observed:
+        """The value under a flattened key; None if the report lacks it."""
+        found = self.observed.get(key)
+        if found is None:
+            if key == "training_iteration":
+                return self.step
+            if key == "time_total_s":
+                return self.time_total_s
+        return found
+
+    def number(self, key: str) -> float:
+        """The value as a float; NaN if it is missing or no number."""
+        found = self.value(key)
+        return float(found) if isinstance(found, (int, float)) else float("nan")
+
+
+class Reported(msgspec.Struct, frozen=True, tag="reported", tag_field="kind", omit_defaults=True):
+    """A block of reports that arrived together: one of a process, n of a vectorised population."""
+
+    reports: tuple[Report, ...]
+
+
+class Saved(msgspec.Struct, frozen=True, tag="saved", tag_field="kind", omit_defaults=True):
+    """A checkpoint is whole at its place. A record of its own, since an upload may end later."""
+
+    trial: str
+    attempt: int
+    checkpoint: str
+    step: int
+    progress: float
+    time_total_s: float
+    score: float | None = None
+    bytes: int = 0
+    file_count: int = 0
+    digest: str = ""
+
+
+class Returned(msgspec.Struct, frozen=True, tag="returned", tag_field="kind", omit_defaults=True):
+    """The training function came to its end."""
+
+    trial: str
+    attempt: int
+
+
+class Failed(msgspec.Struct, frozen=True, tag="failed", tag_field="kind", omit_defaults=True):
+    """An attempt ended by an exception, or with its process.
+
+    ``fatal`` marks an error that every trial would meet, such as a metric that is never reported:
+    it halts the run.
+    """
+
+    trial: str
+    attempt: int
+    error: str
+    message: str
+    traceback: str = ""
+    fatal: bool = False
+
+
+class Noticed(msgspec.Struct, frozen=True, tag="noticed", tag_field="kind", omit_defaults=True):
+    """Something that the user should know, seen once; it changes no decision."""
+
+    trial: str
+    code: str
+    text: str
+
+
+Event = Opened | Reported | Saved | Returned | Failed | Noticed

@@ -1,0 +1,158 @@
+"""Who gets the slots, and which commands make the executor's reality equal to the state.
+
+``place`` journals attempts before anybody is told; ``plan`` compares what should run with what
+does, and is the same function at start, on every turn and after a crash.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from pbtune.core.decisions import Placement, Started, Yielded
+from pbtune.core.experiment import Experiment, fold
+from pbtune.core.lease import Lease
+from pbtune.core.rng import seed_for
+from pbtune.core.settings import Settings
+from pbtune.core.trial import Config, Trial
+
+
+class Running(msgspec.Struct, frozen=True):
+    """What a slot is doing. ``is_held``: its worker waits in ``report`` for a verdict."""
+
+    slot: int
+    trial: str | None = None
+    attempt: int = 0
+    is_held: bool = False
+
+
+class Continue(msgspec.Struct, frozen=True):
+    """Let a held worker go on, under a new lease."""
+
+    slot: int
+    trial: str
+    attempt: int
+    lease: Lease
+
+
+class Start(msgspec.Struct, frozen=True):
+    """Begin an attempt in a slot, in place of whatever its worker does now."""
+
+    slot: int
+    trial: str
+    attempt: int
+    segment: int
+    config: Config
+    lease: Lease
+    seed: int
+    step: int = 0
+    time_total_s: float = 0.0
+    checkpoint: str | None = None
+    checkpoint_number: int = 0
+    is_copy: bool = False
+
+
+class Stop(msgspec.Struct, frozen=True):
+    """End what runs in a slot; nothing follows it there for now."""
+
+    slot: int
+    trial: str
+    attempt: int
+
+
+Command = Continue | Start | Stop
+
+
+def place(
+    state: Experiment, slot_count: int, held: Iterable[str]
+) -> tuple[Experiment, list[Placement]]:
+    """Give free slots to those furthest behind.
+
+    A member yields its slot only at a blocking report whose checkpoint is its restore point, and
+    only to somebody who waits and is behind. A free slot never causes a pause.
+
+    Args:
+        state: The state after this turn's decisions.
+        slot_count: Slots that may be used, >= 1.
+        held: Trials whose workers wait for a verdict.
+
+    Returns:
+        The new state, and the placements that led to it.
+    """
+    if state.is_finished:
+        return state, []
+    placements: list[Placement] = []
+    free = [slot for slot in range(slot_count) if slot not in state.slots]
+    behind = len(free)
+    for trial in sorted((state.trials[name] for name in held), key=lambda trial: trial.index):
+        if len(state.waiting) <= behind:
+            break
+        if _may_yield(trial) and state.waiting[behind][0] < trial.progress:
+            placements.append(Yielded(trial.id, trial.attempt))
+            if trial.slot is not None:
+                free.append(trial.slot)
+            behind += 1
+    for placement in placements:
+        state = fold(state, placement)
+    for slot in free:
+        if not state.waiting:
+            break
+        started = _start(state.trials[state.waiting[0][2]], slot)
+        state = fold(state, started)
+        placements.append(started)
+    return state, placements
+
+
+def _may_yield(trial: Trial) -> bool:
+    point = trial.restore
+    return trial.slot is not None and point is not None and point.step == trial.step
+
+
+def _start(trial: Trial, slot: int) -> Started:
+    point = trial.restore
+    return Started(
+        trial=trial.id,
+        attempt=trial.attempt + 1,
+        slot=slot,
+        segment=trial.segment,
+        step=trial.step,
+        time_total_s=trial.time_total_s,
+        checkpoint=None if point is None else point.checkpoint,
+        supersedes=trial.redo,
+    )
+
+
+def plan(settings: Settings, state: Experiment, running: Sequence[Running]) -> list[Command]:
+    """The commands that make what runs equal to what should run."""
+    commands: list[Command] = []
+    for view in running:
+        name = None if state.halted is not None else state.slots.get(view.slot)
+        if name is None:
+            if view.trial is not None:
+                commands.append(Stop(view.slot, view.trial, view.attempt))
+            continue
+        trial = state.trials[name]
+        if view.trial != name or view.attempt != trial.attempt:
+            commands.append(_start_command(settings, trial, view.slot))
+        elif view.is_held:
+            commands.append(Continue(view.slot, name, trial.attempt, settings.lease(trial)))
+    return commands
+
+
+def _start_command(settings: Settings, trial: Trial, slot: int) -> Start:
+    point = trial.restore
+    # The address has no attempt in it: a retry from the same point draws the same numbers.
+    address = f"{trial.segment}.{trial.step}"
+    return Start(
+        slot=slot,
+        trial=trial.id,
+        attempt=trial.attempt,
+        segment=trial.segment,
+        config=trial.config,
+        lease=settings.lease(trial),
+        seed=seed_for(settings.objective.seed, "attempt", trial.id, address),
+        step=trial.step,
+        time_total_s=trial.time_total_s,
+        checkpoint=None if point is None else point.checkpoint,
+        checkpoint_number=trial.saved_count,
+        is_copy=trial.segment > 0 and point is not None and point.checkpoint == trial.source,
+    )

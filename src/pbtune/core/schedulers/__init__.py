@@ -1,0 +1,1 @@
+"""The methods, one a file, named as the literature names them."""

@@ -1,0 +1,131 @@
+"""What a trial is: plain data, and the table of its legal moves."""
+
+from enum import Enum
+from typing import Final
+
+import msgspec
+
+from pbtune.errors import EngineBug
+
+Config = dict[str, object]
+"""Hyperparameters by name; nested dicts as the user wrote them."""
+
+
+class Status(Enum):
+    """Where a trial stands. Only RUNNING holds a slot."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
+    DONE = "DONE"
+    FAILED = "FAILED"
+
+
+LEGAL: Final[dict[Status, frozenset[Status]]] = {
+    Status.PENDING: frozenset({Status.RUNNING, Status.DONE, Status.FAILED}),
+    Status.RUNNING: frozenset({Status.PENDING, Status.PAUSED, Status.DONE, Status.FAILED}),
+    Status.PAUSED: frozenset({Status.RUNNING, Status.PAUSED, Status.DONE}),
+    Status.DONE: frozenset(),
+    Status.FAILED: frozenset(),
+}
+"""Which status may follow which. An exploit of a trial that waits moves PAUSED to PAUSED."""
+
+ENDED: Final = frozenset({Status.DONE, Status.FAILED})
+
+
+class RestorePoint(msgspec.Struct, frozen=True):
+    """Where the next attempt starts: weights, and how far they had been trained.
+
+    ``progress`` is in units of the scheduler's ``time_attr``; ``step`` counts reports.
+    """
+
+    checkpoint: str
+    step: int
+    progress: float
+    time_total_s: float
+
+
+class Rank(msgspec.Struct, frozen=True):
+    """One ranked report: score, weights, config and progress belong together.
+
+    ``score`` is oriented so that larger is better; it may be NaN. ``checkpoint`` is None for a
+    member that can be replaced but not copied.
+    """
+
+    score: float
+    step: int
+    progress: float
+    time_total_s: float
+    config: Config
+    checkpoint: str | None = None
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A checkpoint that retention holds for its own trial, with the score it is kept by."""
+
+    checkpoint: str
+    score: float | None = None
+
+
+class Trial(msgspec.Struct, frozen=True):
+    """One member of the population, as the journal tells it.
+
+    ``attempt`` numbers every start, ``segment`` every exploit. ``own`` is the trial's newest own
+    checkpoint; after an exploit it stays pinned until the copy has committed one of its own.
+    ``decisions`` counts the scheduler's decisions on this trial: the address of its next draw.
+    ``source`` is the checkpoint of the last exploit, ``same_source_count`` how often in a row it was
+    the same one again. ``redo``: the last attempt was cut short, so steps may be done again.
+    """
+
+    id: str
+    index: int
+    config: Config
+    status: Status = Status.PENDING
+    attempt: int = 0
+    segment: int = 0
+    slot: int | None = None
+    step: int = 0
+    progress: float = 0.0
+    time_total_s: float = 0.0
+    interval_start: float = 0.0
+    decisions: int = 0
+    failures: int = 0
+    rank: Rank | None = None
+    restore: RestorePoint | None = None
+    own: str | None = None
+    kept: tuple[Kept, ...] = ()
+    parent: str | None = None
+    source: str | None = None
+    same_source_count: int = 0
+    redo: bool = False
+    saved_count: int = 0
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the trial may still train."""
+        return self.status not in ENDED
+
+    def pins(self) -> list[str]:
+        """The checkpoints pinned by this trial, besides those that it ``kept``; repeats allowed.
+
+        An ended trial keeps its restore point: that is its result.
+        """
+        held = [] if self.restore is None else [self.restore.checkpoint]
+        if self.is_live:
+            if self.own is not None:
+                held.append(self.own)
+            if self.rank is not None and self.rank.checkpoint is not None:
+                held.append(self.rank.checkpoint)
+        return held
+
+
+def moved(trial: Trial, status: Status, **changes: object) -> Trial:
+    """The trial with another status, if the move is legal.
+
+    Raises:
+        EngineBug: If ``LEGAL`` doesn't list the move; the trial is unchanged.
+    """
+    if status not in LEGAL[trial.status]:
+        message = f"trial {trial.id} can't go from {trial.status.value} to {status.value}"
+        raise EngineBug(message)
+    return msgspec.structs.replace(trial, status=status, **changes)

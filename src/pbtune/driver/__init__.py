@@ -1,0 +1,1 @@
+"""Who connects journal, core and executors? The only loop."""

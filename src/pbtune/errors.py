@@ -1,0 +1,159 @@
+"""Every error that pbtune raises, in one tree.
+
+PbtuneError
+├── UserError                 your script: fix it and run again
+│   ├── SettingsError             a setting out of its range (also a ValueError)
+│   │   └── SpaceError                a search space that can't be sampled or mutated
+│   │       └── SpaceTypeError            a mutation of a kind that can't be (also a TypeError)
+│   ├── MetricMissing             report() lacks a metric that the run needs (also a ValueError)
+│   ├── MetricUnstorable          report() got a value that can't be stored (also a ValueError)
+│   ├── CheckpointMissing         a checkpoint directory that isn't there (also a ValueError)
+│   ├── Unpicklable               the function can't travel to a worker (also a TypeError)
+│   ├── NotInATrial               report() and its kin, called outside a trial (also a RuntimeError)
+│   ├── TrialFailed               a trial's exception, as Result.error (also a RuntimeError)
+│   ├── NoResult                  a question that these results can't answer (also a RuntimeError)
+│   └── NotInPbtune               a name of Ray Tune's that pbtune lacks (also an ImportError)
+├── EnvironmentFault          the machine: disk, permissions, processes
+│   ├── StorageUnwritable         a folder that can't be written (also an OSError)
+│   ├── RunLocked                 another driver is at work on this run (also an OSError)
+│   ├── RunUnreadable             a journal that is missing, damaged or of a newer version
+│   └── WorkerDied                a worker process ended by itself
+└── EngineBug                 ours: please report it, with the message
+
+Catch the branch that you can do something about::
+
+    try:
+        results = tuner.fit()
+    except pbtune.errors.UserError as error:
+        sys.exit(str(error))
+"""
+
+from collections.abc import Iterable
+
+
+class PbtuneError(Exception):
+    """The root; raised only through its branches. Tune's name for it is ``tune.TuneError``."""
+
+
+class UserError(PbtuneError):
+    """Something in the user's script; the message says what, which, and what to do now."""
+
+
+class SettingsError(UserError, ValueError):
+    """A setting is out of its range, or two settings contradict each other."""
+
+
+class SpaceError(SettingsError):
+    """A search space, or a mutation of it, that can't be sampled."""
+
+
+class SpaceTypeError(SpaceError, TypeError):
+    """A mutation that is neither a domain, a list, a function nor a dict of them."""
+
+
+class MetricMissing(UserError, ValueError):
+    """A report lacks a metric that the run can't do without.
+
+    Args:
+        key: The metric that is missing.
+        needed_by: What needs it, as the end of "which ...": "PBT ranks by".
+        present: The keys that the report has.
+    """
+
+    def __init__(self, key: str, needed_by: str, present: Iterable[str]) -> None:
+        self.key = key
+        self.present = tuple(present)
+        has = ", ".join(self.present) or "nothing"
+        super().__init__(f"report() lacks {key!r}, which {needed_by}. It has: {has}.")
+
+    def __reduce__(self) -> tuple[type[UserError], tuple[str]]:
+        """Travel from a worker as text: the message already says everything."""
+        return UserError, (str(self),)
+
+
+class MetricUnstorable(UserError, ValueError):
+    """A reported value is of a type that can't be stored exactly."""
+
+
+class CheckpointMissing(UserError, ValueError):
+    """A checkpoint directory that doesn't exist, or isn't a directory."""
+
+
+class Unpicklable(UserError, TypeError):
+    """The training function, or something that it refers to, can't be sent to a worker."""
+
+
+class NotInATrial(UserError, RuntimeError):
+    """A call that makes sense only inside a trial, in the process that runs it."""
+
+
+class TrialFailed(UserError, RuntimeError):
+    """A trial's function raised, or its process died, and its retries were used up.
+
+    Args:
+        trial: Its id.
+        error: The name of the exception's type; "WorkerDied" for a process.
+        message: What the exception said.
+        traceback_text: The whole traceback as text; empty for a process that died.
+    """
+
+    def __init__(self, trial: str, error: str, message: str, traceback_text: str = "") -> None:
+        self.trial = trial
+        self.error = error
+        self.message = message
+        self.traceback_text = traceback_text
+        super().__init__(f"{trial} failed: {error}: {message}\n{traceback_text}".rstrip())
+
+    def __reduce__(self) -> tuple[type["TrialFailed"], tuple[str, str, str, str]]:
+        """Keep the attributes when pickled."""
+        return TrialFailed, (self.trial, self.error, self.message, self.traceback_text)
+
+
+class NoResult(UserError, RuntimeError):
+    """The results can't answer: nothing was reported, or only NaN."""
+
+
+class NotInPbtune(UserError, ImportError):
+    """A name of Ray Tune's that pbtune doesn't have.
+
+    Args:
+        name: The full name, "ray.tune.X".
+        why: The reason, or what to use instead.
+    """
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"{name} is not in pbtune: {why}")
+
+
+class EnvironmentFault(PbtuneError):
+    """The machine, not the script: retried where that can help, else said."""
+
+
+class StorageUnwritable(EnvironmentFault, OSError):
+    """A folder that pbtune has to write to can't be written."""
+
+
+class RunLocked(EnvironmentFault, OSError):
+    """A second driver asked for a run that another one is working on."""
+
+
+class RunUnreadable(EnvironmentFault):
+    """A run folder without a journal, or with one that this version can't read."""
+
+
+class WorkerDied(EnvironmentFault):
+    """A worker process ended without being told to: a signal, ``os._exit`` or out of memory."""
+
+
+class EngineBug(PbtuneError):
+    """A promise of the engine is broken. It is our fault; the message carries what we need to know.
+
+    Args:
+        what: The broken promise.
+        story: The records that led there, one a line.
+    """
+
+    def __init__(self, what: str, story: str = "") -> None:
+        self.story = story
+        tail = f"\n{story}" if story else ""
+        super().__init__(f"{what}. This is a bug in pbtune; please report it with this text.{tail}")

@@ -1,0 +1,1 @@
+"""Who starts processes? One kind of executor a file."""

@@ -1,0 +1,116 @@
+"""What every reader opens: the journal, read-only, while its driver may be writing."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, final
+from urllib.parse import quote
+
+import msgspec
+
+from pbtune.core.exact import decode_metrics
+from pbtune.errors import RunUnreadable
+from pbtune.journal.base import Entry
+from pbtune.journal.sqlite import check_format, read_entries
+
+DATABASE: Final = "run.db"
+_COLUMNS: Final = (
+    "id, trial, attempt, segment, step, time_total_s, timestamp, metrics, checkpoint, superseded_by"
+)
+_BUSY_S: Final = 5.0
+
+
+class StoredReport(msgspec.Struct, frozen=True):
+    """One row of the table of reports; see ``ReportRow``."""
+
+    id: int
+    trial: str
+    attempt: int
+    segment: int
+    step: int
+    time_total_s: float
+    timestamp: float
+    body: str
+    checkpoint: str | None
+    superseded_by: int | None
+
+    def metrics(self) -> dict[str, object]:
+        """What the user reported, nested as it was."""
+        return decode_metrics(self.body)
+
+
+@final
+class JournalReader:
+    """A run's journal, read-only; it can't disturb training. A context manager.
+
+    Raises:
+        RunUnreadable: If the folder has no journal, or one that this version can't read.
+    """
+
+    def __init__(self, run_dir: Path) -> None:
+        path = run_dir / DATABASE
+        if not path.is_file():
+            message = f"{run_dir} is no run of pbtune: it has no {DATABASE}"
+            raise RunUnreadable(message)
+        # immutable=0: the driver may be writing; a WAL is read through its shared memory.
+        uri = f"file:{quote(str(path.absolute()))}?mode=ro"
+        try:
+            self._connection = sqlite3.connect(
+                uri, uri=True, isolation_level=None, timeout=_BUSY_S, check_same_thread=False
+            )
+            self.header = check_format(self._connection, path)
+        except (sqlite3.DatabaseError, KeyError, msgspec.MsgspecError) as error:
+            message = f"{path} can't be read as a run of pbtune: {error}"
+            raise RunUnreadable(message) from error
+
+    def __enter__(self) -> "JournalReader":
+        """Itself."""
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        """Close."""
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    def entries(self, after: int = 0) -> Iterator[Entry]:
+        """The records with an id above ``after``, in order."""
+        return read_entries(self._connection, after)
+
+    def reports(
+        self, trial: str | None = None, *, superseded: bool = False
+    ) -> Iterator[StoredReport]:
+        """Reports in the order in which they were stored, each step of a segment once.
+
+        Args:
+            trial: Of this trial only.
+            superseded: Also those whose step was done again after a crash.
+        """
+        query = f"SELECT {_COLUMNS} FROM reports WHERE 1"  # noqa: S608  constants only
+        values: list[object] = []
+        if trial is not None:
+            query += " AND trial = ?"
+            values.append(trial)
+        if not superseded:
+            query += " AND superseded_by IS NULL"
+        for row in self._connection.execute(f"{query} ORDER BY id", values):
+            yield StoredReport(*row)
+
+    def last_reports(self) -> dict[str, StoredReport]:
+        """Each trial's newest report; trials without one are left out."""
+        query = (
+            f"SELECT {_COLUMNS} FROM reports WHERE id IN ("  # noqa: S608  constants only
+            " SELECT (SELECT r.id FROM reports r"
+            "  WHERE r.trial = e.trial AND r.superseded_by IS NULL"
+            "  ORDER BY r.segment DESC, r.step DESC LIMIT 1)"
+            " FROM events e WHERE e.kind = 'created')"
+        )
+        rows = [StoredReport(*row) for row in self._connection.execute(query)]
+        return {row.trial: row for row in rows}
+
+    def report_count(self) -> int:
+        """How many reports are stored, superseded ones too."""
+        (count,) = self._connection.execute("SELECT coalesce(max(id), 0) FROM reports").fetchone()
+        return int(count)

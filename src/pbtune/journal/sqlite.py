@@ -1,0 +1,180 @@
+"""The run's database: one transaction a turn, one writer (law 7).
+
+WAL with ``synchronous=NORMAL`` survives the death of the process, ``FULL`` also the loss of power.
+SQLite moves the WAL into the database when the driver is idle, since that stalls for milliseconds.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final, final
+
+import msgspec
+
+from pbtune.core.decisions import Started
+from pbtune.core.events import Reported
+from pbtune.core.exact import VERSION, decode_record, encode_record
+from pbtune.core.experiment import Record
+from pbtune.errors import RunUnreadable, StorageUnwritable
+from pbtune.journal.base import AbstractJournal, Entry, Header, ReportRow
+from pbtune.journal.schema import FORMAT, SCHEMA
+
+_WAL_PAGES_MAX: Final = 20_000
+"""Beyond 80 MB the WAL is moved even if the driver is busy."""
+_EVENT: Final = "INSERT INTO events VALUES (NULL, ?, ?, ?, ?, ?, ?)"
+_REPORT: Final = "INSERT INTO reports VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, NULL)"
+_SUPERSEDE: Final = (
+    "UPDATE reports SET superseded_by = ?"
+    " WHERE trial = ? AND segment = ? AND step > ? AND superseded_by IS NULL AND attempt < ?"
+)
+
+
+@final
+class SqliteJournal(AbstractJournal):
+    """Made by ``create`` or ``open``; the caller holds the run's lock."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._is_open = True
+        self._is_dirty = False
+        (last,) = connection.execute('SELECT coalesce(max("commit"), 0) FROM events').fetchone()
+        self._commit: int = last
+
+    @classmethod
+    def create(cls, path: Path, header: Header, durability: str = "process") -> "SqliteJournal":
+        """A new, empty database, readable by its owner only.
+
+        Raises:
+            StorageUnwritable: If it can't be made.
+        """
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            connection = _connected(path, durability)
+            connection.executescript(f"BEGIN; {SCHEMA} COMMIT;")
+            meta = [
+                ("format", str(FORMAT)),
+                ("header", msgspec.json.encode(header).decode()),
+            ]
+            connection.executemany("INSERT INTO meta VALUES (?, ?)", meta)
+        except (OSError, sqlite3.OperationalError) as error:
+            message = (
+                f"the run's database {path} can't be written: {error}. Give a folder that you can"
+                f" write as RunConfig(storage_path=...) or PBTUNE_STORAGE."
+            )
+            raise StorageUnwritable(message) from error
+        return cls(connection)
+
+    @classmethod
+    def open(cls, path: Path, durability: str = "process") -> "SqliteJournal":
+        """The database of a run that goes on.
+
+        Raises:
+            RunUnreadable: If there is none, or this version can't read it.
+        """
+        if not path.is_file():
+            message = f"{path.parent} has no {path.name}: it is no run of pbtune"
+            raise RunUnreadable(message)
+        try:
+            connection = _connected(path, durability)
+            check_format(connection, path)
+            return cls(connection)
+        except sqlite3.DatabaseError as error:
+            message = f"{path} is damaged: {error}"
+            raise RunUnreadable(message) from error
+
+    def append(self, records: Sequence[Record], rows: Sequence[ReportRow], at: float) -> int:
+        """See the base class."""
+        self._commit += 1
+        self._is_dirty = True
+        execute = self._connection.execute
+        execute("BEGIN IMMEDIATE")
+        last = 0
+        try:
+            # Reports first: a new attempt in the same commit supersedes what came before it.
+            if rows:
+                self._connection.executemany(_REPORT, map(_report_values, rows))
+            for record in records:
+                cursor = execute(_EVENT, (self._commit, at, VERSION, *_event_values(record)))
+                last = cursor.lastrowid or 0
+                if isinstance(record, Started) and record.supersedes:
+                    new = record.attempt
+                    execute(_SUPERSEDE, (new, record.trial, record.segment, record.step, new))
+            execute("COMMIT")
+        except BaseException:
+            execute("ROLLBACK")
+            raise
+        return last
+
+    def entries(self, after: int = 0) -> Iterator[Entry]:
+        """See the base class."""
+        return read_entries(self._connection, after)
+
+    def idle(self) -> None:
+        """Move the WAL into the database, if readers allow it."""
+        if self._is_dirty:
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            self._is_dirty = False
+
+    def close(self) -> None:
+        """See the base class. A reader that is still there keeps the WAL beside the database."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        try:
+            self._connection.execute("PRAGMA journal_mode=DELETE")
+        except sqlite3.OperationalError:
+            # Whoever opens the run next finds the WAL, and loses nothing.
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        self._connection.close()
+
+
+def _connected(path: Path, durability: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, cached_statements=32)
+    connection.execute("PRAGMA journal_mode=WAL")
+    synchronous = "FULL" if durability == "power" else "NORMAL"
+    connection.execute(f"PRAGMA synchronous={synchronous}")
+    connection.execute(f"PRAGMA wal_autocheckpoint={_WAL_PAGES_MAX}")
+    return connection
+
+
+def check_format(connection: sqlite3.Connection, path: Path) -> Header:
+    """The header of a database that this version can read.
+
+    Raises:
+        RunUnreadable: If it was written by a newer version.
+    """
+    meta = dict(connection.execute("SELECT key, value FROM meta").fetchall())
+    if int(meta["format"]) > FORMAT:
+        message = f"{path} was written by a newer pbtune (format {meta['format']}): upgrade pbtune"
+        raise RunUnreadable(message)
+    return msgspec.json.decode(meta["header"], type=Header)
+
+
+def read_entries(connection: sqlite3.Connection, after: int) -> Iterator[Entry]:
+    """The records with an id above ``after``, in order."""
+    query = 'SELECT id, "commit", at, record FROM events WHERE id > ? ORDER BY id'
+    for number, commit, at, body in connection.execute(query, (after,)):
+        yield Entry(number, commit, at, decode_record(body))
+
+
+def _event_values(record: Record) -> tuple[object, object, str]:
+    trial = record.reports[0].trial if isinstance(record, Reported) else None
+    return (
+        type(record).__struct_config__.tag,
+        trial or getattr(record, "trial", None),
+        encode_record(record).decode(),
+    )
+
+
+def _report_values(row: ReportRow) -> tuple[object, ...]:
+    return (
+        row.trial,
+        row.attempt,
+        row.segment,
+        row.step,
+        row.time_total_s,
+        row.timestamp,
+        row.metrics.decode(),
+        row.checkpoint,
+    )

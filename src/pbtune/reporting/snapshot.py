@@ -1,0 +1,109 @@
+"""The read model of a run: its records, folded as the driver folds them.
+
+A reader keeps a cursor and folds only what is new, so that looking ten times a second costs nothing.
+"""
+
+from typing import final
+
+import msgspec
+
+from pbtune.core import decisions as d
+from pbtune.core import events as e
+from pbtune.core.experiment import Experiment, fold
+from pbtune.core.trial import Config, Trial
+from pbtune.journal.base import Entry, Header
+from pbtune.journal.reader import JournalReader
+
+
+class Exploit(msgspec.Struct, frozen=True):
+    """One exploit in its place: the record, its number in the journal, and the wall clock."""
+
+    id: int
+    at: float
+    segment: int
+    record: d.Exploited
+
+
+class Saving(msgspec.Struct, frozen=True):
+    """One saved checkpoint, and the segment of its trial that it belongs to."""
+
+    segment: int
+    record: e.Saved
+
+
+@final
+class RunView:
+    """Everything that readers ask about a run, as of the last ``refresh``.
+
+    Attributes:
+        header: What was written when the run began.
+        experiment: The state that the records fold to.
+        configs: The config of each (trial, segment).
+        exploits: In order.
+        savings: Saved checkpoints by id, deleted ones too.
+        starts: The record of each (trial, attempt).
+        failures: Each trial's failures, in order.
+        reasons: Why each ended trial ended.
+        notices: What the user was told.
+        last_at: The wall clock of the newest record, in seconds.
+    """
+
+    def __init__(self, reader: JournalReader) -> None:
+        self.header: Header = reader.header
+        self.experiment = Experiment()
+        self.configs: dict[tuple[str, int], Config] = {}
+        self.exploits: list[Exploit] = []
+        self.savings: dict[str, Saving] = {}
+        self.starts: dict[tuple[str, int], d.Started] = {}
+        self.failures: dict[str, list[e.Failed]] = {}
+        self.reasons: dict[str, str] = {}
+        self.notices: list[str] = []
+        self.last_at = self.header.created_at
+        self._cursor = 0
+        self._reader = reader
+        self.refresh()
+
+    def refresh(self) -> bool:
+        """Fold what is new.
+
+        Returns:
+            Whether there was anything.
+        """
+        before = self._cursor
+        for entry in self._reader.entries(self._cursor):
+            self.experiment = fold(self.experiment, entry.record)
+            self._note(entry)
+            self._cursor, self.last_at = entry.id, entry.at
+        return self._cursor != before
+
+    def _note(self, entry: Entry) -> None:
+        match entry.record:
+            case d.Created() as record:
+                self.configs[record.trial, 0] = record.config
+            case d.Started() as record:
+                self.starts[record.trial, record.attempt] = record
+            case d.Exploited() as record:
+                segment = self.experiment.trials[record.trial].segment
+                self.configs[record.trial, segment] = record.config
+                self.exploits.append(Exploit(entry.id, entry.at, segment, record))
+            case e.Saved() as record:
+                segment = self.experiment.trials[record.trial].segment
+                self.savings[record.checkpoint] = Saving(segment, record)
+            case e.Failed() as record:
+                self.failures.setdefault(record.trial, []).append(record)
+            case d.Completed() as record:
+                self.reasons[record.trial] = record.reason
+            case e.Noticed() as record:
+                self.notices.append(record.text)
+            case _:
+                pass
+
+    @property
+    def trials(self) -> list[Trial]:
+        """All members, in their order."""
+        return sorted(self.experiment.trials.values(), key=lambda trial: trial.index)
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether every trial has ended, or the run was halted."""
+        return bool(self.experiment.trials) and self.experiment.is_finished

@@ -1,0 +1,68 @@
+"""What a user types: Ray Tune's names, and a few of ours.
+
+Ours are ``checkpoint_due`` and ``new_checkpoint``, and ``TuneConfig(seed=...)``.
+"""
+
+from pbtune.checkpoints.checkpoint import Checkpoint as Checkpoint
+from pbtune.core.space import choice as choice
+from pbtune.core.space import grid_search as grid_search
+from pbtune.core.space import lograndint as lograndint
+from pbtune.core.space import loguniform as loguniform
+from pbtune.core.space import qlograndint as qlograndint
+from pbtune.core.space import qloguniform as qloguniform
+from pbtune.core.space import qrandint as qrandint
+from pbtune.core.space import qrandn as qrandn
+from pbtune.core.space import quniform as quniform
+from pbtune.core.space import randint as randint
+from pbtune.core.space import randn as randn
+from pbtune.core.space import sample_from as sample_from
+from pbtune.core.space import uniform as uniform
+from pbtune.errors import PbtuneError as TuneError
+from pbtune.tune import schedulers as schedulers
+from pbtune.tune.configs import CheckpointConfig as CheckpointConfig
+from pbtune.tune.configs import FailureConfig as FailureConfig
+from pbtune.tune.configs import RunConfig as RunConfig
+from pbtune.tune.configs import TuneConfig as TuneConfig
+from pbtune.tune.execution import PbtuneWarning as PbtuneWarning
+from pbtune.tune.results import Result as Result
+from pbtune.tune.results import ResultGrid as ResultGrid
+from pbtune.tune.tuner import Tuner as Tuner
+from pbtune.worker.api import TuneContext as TuneContext
+from pbtune.worker.api import checkpoint_due as checkpoint_due
+from pbtune.worker.api import get_checkpoint as get_checkpoint
+from pbtune.worker.api import get_context as get_context
+from pbtune.worker.api import new_checkpoint as new_checkpoint
+from pbtune.worker.api import report as report
+
+__all__ = [
+    "Checkpoint",
+    "CheckpointConfig",
+    "FailureConfig",
+    "PbtuneWarning",
+    "Result",
+    "ResultGrid",
+    "RunConfig",
+    "TuneConfig",
+    "TuneContext",
+    "TuneError",
+    "Tuner",
+    "checkpoint_due",
+    "choice",
+    "get_checkpoint",
+    "get_context",
+    "grid_search",
+    "lograndint",
+    "loguniform",
+    "new_checkpoint",
+    "qlograndint",
+    "qloguniform",
+    "qrandint",
+    "qrandn",
+    "quniform",
+    "randint",
+    "randn",
+    "report",
+    "sample_from",
+    "schedulers",
+    "uniform",
+]

@@ -1,0 +1,128 @@
+"""``pbtune.init``: how much of this machine a run may use, and by which executor."""
+
+import os
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+
+from pbtune.errors import NotInPbtune, SettingsError
+
+Executor = Literal["processes", "inline"]
+RAY_ONLY: Final = frozenset(
+    {
+        "configure_logging",
+        "dashboard_host",
+        "dashboard_port",
+        "ignore_reinit_error",
+        "include_dashboard",
+        "labels",
+        "log_to_driver",
+        "logging_config",
+        "logging_level",
+        "namespace",
+        "object_store_memory",
+        "runtime_env",
+    }
+)
+"""Arguments of ray.init that have nothing to set here; accepted, so that scripts run."""
+
+
+class Machine(msgspec.Struct, frozen=True):
+    """What runs may use. ``num_cpus`` None: what the system gives this process."""
+
+    num_cpus: float | None = None
+    num_gpus: float | None = None
+    executor: Executor = "processes"
+
+    def slot_count(self) -> int:
+        """How many trials of one CPU train at once; at least one."""
+        if self.executor == "inline":
+            return 1
+        return max(1, int(cpu_count() if self.num_cpus is None else self.num_cpus))
+
+
+_machine: list[Machine] = []
+
+
+def init(
+    address: str | None = None,
+    *,
+    num_cpus: float | None = None,
+    num_gpus: float | None = None,
+    executor: Executor = "processes",
+    local_mode: bool = False,
+    **ray_only: object,
+) -> None:
+    """Say what runs of this program may use. Needed only to say less, or more, than the machine.
+
+    Args:
+        address: Only None or "local": trials run on this machine.
+        num_cpus: Slots of one CPU, >= 1; else the CPUs that affinity and cgroup leave to this
+            process.
+        num_gpus: GPUs that trials may ask for, >= 0.
+        executor: "processes", one warm process a slot; or "inline", one trial at a time in this
+            very process, for debuggers.
+        local_mode: Ray's older name for ``executor="inline"``.
+        **ray_only: Further arguments of ``ray.init``; those that have no meaning here are ignored.
+
+    Raises:
+        SettingsError: If a value is out of its range.
+        NotInPbtune: If trials should run on a cluster.
+        TypeError: If an argument is neither ours nor Ray's.
+    """
+    if address not in {None, "local", "auto"}:
+        name = f"ray.init(address={address!r})"
+        raise NotInPbtune(name, "trials run on this machine; leave address out")
+    unknown = sorted(set(ray_only) - RAY_ONLY)
+    if unknown:
+        message = f"init() got an unexpected argument {unknown[0]!r}"
+        raise TypeError(message)
+    for name, value, least in (("num_cpus", num_cpus, 1), ("num_gpus", num_gpus, 0)):
+        if value is not None and not value >= least:
+            message = f"{name} must be >= {least}, not {value!r}"
+            raise SettingsError(message)
+    if executor not in {"processes", "inline"}:
+        message = f'executor must be "processes" or "inline", not {executor!r}'
+        raise SettingsError(message)
+    _machine[:] = [Machine(num_cpus, num_gpus, "inline" if local_mode else executor)]
+
+
+def shutdown() -> None:
+    """Forget what ``init`` said. Runs have ended their processes by themselves."""
+    _machine.clear()
+
+
+def is_initialized() -> bool:
+    """Whether ``init`` has been called, and ``shutdown`` not since."""
+    return bool(_machine)
+
+
+def machine() -> Machine:
+    """What ``init`` said, or the defaults."""
+    return _machine[0] if _machine else Machine()
+
+
+def cpu_count(cgroup: Path = Path("/sys/fs/cgroup")) -> float:
+    """The CPUs that this process may use: its affinity, and its cgroup's quota."""
+    if hasattr(os, "sched_getaffinity"):
+        count = float(len(os.sched_getaffinity(0)))
+    else:
+        count = float(os.cpu_count() or 1)
+    quota = _cgroup_quota(cgroup)
+    return count if quota is None else max(1.0, min(count, quota))
+
+
+def _cgroup_quota(cgroup: Path) -> float | None:
+    """CPUs by quota over period, of version 2 or 1; None without a limit."""
+    try:
+        limit, period = (cgroup / "cpu.max").read_text(encoding="ascii").split()
+    except (OSError, ValueError):
+        try:
+            limit = (cgroup / "cpu/cpu.cfs_quota_us").read_text(encoding="ascii").strip()
+            period = (cgroup / "cpu/cpu.cfs_period_us").read_text(encoding="ascii").strip()
+        except OSError:
+            return None
+    if limit in {"max", "-1"} or not limit.isdigit():
+        return None
+    return int(limit) / int(period)

@@ -1,0 +1,210 @@
+"""One ``fit``: launch, open the run, drive it, close it."""
+
+import platform
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import final
+
+import msgspec
+
+from pbtune.checkpoints.store import LocalStore
+from pbtune.core.experiment import Experiment
+from pbtune.core.objective import Objective
+from pbtune.core.retention import Retention
+from pbtune.core.schedulers.base import AbstractScheduler
+from pbtune.core.settings import Settings
+from pbtune.core.space import describe
+from pbtune.core.stopping import StopRules
+from pbtune.driver.clock import SystemClock
+from pbtune.driver.loop import Driver
+from pbtune.driver.run_folder import DATABASE, claim, default_name
+from pbtune.driver.user_calls import SeededCalls
+from pbtune.errors import UserError
+from pbtune.executors.base import AbstractExecutor
+from pbtune.executors.inline import InlineExecutor
+from pbtune.executors.processes.executor import ProcessExecutor
+from pbtune.executors.processes.launcher import Launcher, needed_modules
+from pbtune.journal.base import Header
+from pbtune.journal.lock import RunLock
+from pbtune.journal.sqlite import SqliteJournal
+from pbtune.reporting.terminal import TerminalView
+from pbtune.tune.cluster import Machine
+from pbtune.tune.configs import RunConfig, TuneConfig
+from pbtune.tune.pickling import pickled
+from pbtune.tune.results import ResultGrid
+from pbtune.version import __version__
+from pbtune.worker.attempt import Trainable
+from pbtune.worker.process import Job
+from pbtune.worker.protocol import WorkerSettings
+
+
+class PbtuneWarning(UserWarning):
+    """Something about a run that its user should know; training goes on."""
+
+
+class Execution(msgspec.Struct, frozen=True):
+    """Everything that one ``fit`` needs, checked."""
+
+    trainable: Trainable
+    trainable_name: str
+    space: dict[str, object]
+    objects: dict[str, object]
+    scheduler: AbstractScheduler
+    mutations: dict[str, object]
+    mutated: tuple[str, ...]
+    metric: str | None
+    mode: str | None
+    seed: int
+    tune_config: TuneConfig
+    run_config: RunConfig
+    machine: Machine
+    storage_root: Path
+    stop: tuple[tuple[str, float], ...]
+    started_at: float
+
+    def settings(self) -> Settings:
+        """What decisions depend on."""
+        checkpoints = self.run_config.checkpoint_config
+        failures = self.run_config.failure_config
+        return Settings(
+            objective=Objective(self.seed, SeededCalls(self.objects), self.metric, self.mode),
+            scheduler=self.scheduler,
+            param_space=self.space,
+            num_samples=self.tune_config.num_samples,
+            stop=StopRules(self.stop),
+            retention=Retention(
+                checkpoints.num_to_keep,
+                checkpoints.checkpoint_score_attribute,
+                checkpoints.checkpoint_score_order or "max",
+            ),
+            max_failures=failures.max_failures,
+            fail_fast=bool(failures.fail_fast),
+        )
+
+    def worker_settings(self, settings: Settings, run_dir: Path) -> WorkerSettings:
+        """What every attempt has in common."""
+        return WorkerSettings(
+            run_dir=str(run_dir),
+            run_name=run_dir.name,
+            observed=settings.observed(),
+            needed=settings.needed(),
+            mutated=self.mutated,
+            resources={"CPU": 1.0},
+        )
+
+    def header(self, run_dir: Path) -> Header:
+        """What readers of the journal have to know."""
+        checkpoints = self.run_config.checkpoint_config
+        return Header(
+            name=run_dir.name,
+            trainable=self.trainable_name,
+            seed=self.seed,
+            created_at=self.started_at,
+            metric=self.metric,
+            mode=self.mode,
+            num_samples=self.tune_config.num_samples,
+            mutated=self.mutated,
+            domains=describe(self.mutations),
+            settings={
+                "scheduler": type(self.scheduler).__name__,
+                "scheduler_version": self.scheduler.version,
+                "time_attr": self.scheduler.time_attr,
+                "stop": dict(self.stop),
+                "executor": self.machine.executor,
+                "checkpoints": {
+                    "num_to_keep": checkpoints.num_to_keep,
+                    "score_attribute": checkpoints.checkpoint_score_attribute,
+                    "score_order": checkpoints.checkpoint_score_order or "max",
+                },
+            },
+            pbtune_version=__version__,
+            python_version=platform.python_version(),
+        )
+
+
+def execute(execution: Execution) -> ResultGrid:
+    """Train to the end.
+
+    The template process starts first, and imports the function's modules while this process
+    prepares the rest.
+    """
+    settings = execution.settings()
+    make_executor = _prepared(execution)
+    name = execution.run_config.name or default_name(execution.trainable_name, execution.started_at)
+    run_dir = claim(execution.storage_root, name)
+    if execution.run_config.name not in {None, run_dir.name}:
+        warnings.warn(
+            f"the name {name!r} is taken: this run is {run_dir.name!r}",
+            PbtuneWarning,
+            stacklevel=3,
+        )
+    executor = make_executor(execution.worker_settings(settings, run_dir))
+    with RunLock(run_dir):
+        journal = SqliteJournal.create(run_dir / DATABASE, execution.header(run_dir))
+        view = TerminalView(run_dir, execution.run_config.verbose, sys.stdout)
+        notices = Notices()
+        driver = Driver(
+            settings, journal, executor, LocalStore(run_dir), SystemClock(), Experiment()
+        )
+        driver.slots_max = execution.tune_config.max_concurrent_trials
+        driver.on_notice = notices
+        view.start()
+        try:
+            state = driver.run()
+        finally:
+            view.stop()
+            journal.close()
+    notices.raise_held()
+    if driver.fatal is not None:
+        raise UserError(driver.fatal.message)
+    results = ResultGrid(run_dir, execution.metric, execution.mode, execution.objects)
+    if state.halted is not None and execution.run_config.failure_config.fail_fast == "raise":
+        for error in results.errors:
+            raise error
+    return results
+
+
+def _prepared(execution: Execution) -> Callable[[WorkerSettings], AbstractExecutor]:
+    """Start what can start before the run's folder is known."""
+    trainable, objects = execution.trainable, execution.objects
+    if execution.machine.executor == "inline":
+        return lambda settings: InlineExecutor(settings, trainable, objects)
+    modules = needed_modules(trainable)
+    first = [Launcher(modules, threads=1)]
+
+    def make(settings: WorkerSettings) -> AbstractExecutor:
+        payload = pickled(Job(settings, trainable, objects))
+
+        def launch() -> Launcher:
+            launcher = first.pop() if first else Launcher(modules, threads=1)
+            launcher.load(payload)
+            return launcher
+
+        slots = execution.machine.slot_count()
+        limit = execution.tune_config.max_concurrent_trials or slots
+        reuse = execution.tune_config.reuse_actors
+        return ProcessExecutor(min(slots, limit), launch, reuse=reuse)
+
+    return make
+
+
+@final
+class Notices:
+    """Warns at once; a warning that is turned into an error waits until the run is closed."""
+
+    def __init__(self) -> None:
+        self._held: list[Warning] = []
+
+    def __call__(self, text: str) -> None:
+        """Warn about what a run's journal just recorded."""
+        try:
+            warnings.warn(text, PbtuneWarning, stacklevel=2)
+        except PbtuneWarning as error:
+            self._held.append(error)
+
+    def raise_held(self) -> None:
+        """Raise the first warning that was turned into an error."""
+        if self._held:
+            raise self._held[0]

@@ -1,0 +1,45 @@
+"""What of a search space can't be stored, and the names that stand for it.
+
+Configs are journalled as JSON. A value that JSON can't hold (a class, a data set, an array) stays
+with the function that goes to the workers; configs name it by its path, and workers put it back.
+"""
+
+from collections.abc import Mapping
+from typing import cast
+
+from pbtune.core.space import GRID, Categorical, is_domain, is_grid
+from pbtune.core.values import stored
+
+
+def extract(param_space: Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:
+    """Split a search space into what can be stored and what can't.
+
+    Returns:
+        The space with ``Ref(path)`` in place of objects, and the objects by path.
+    """
+    objects: dict[str, object] = {}
+    space = {key: _storable(value, str(key), objects) for key, value in param_space.items()}
+    return space, objects
+
+
+def _storable(value: object, path: str, objects: dict[str, object]) -> object:
+    if isinstance(value, Categorical):
+        categories = tuple(
+            stored(item, f"{path}/{at}", objects) for at, item in enumerate(value.categories)
+        )
+        return Categorical(categories, value.is_ordered)
+    if is_domain(value):
+        return value
+    if is_grid(value):
+        choices = cast("dict[str, list[object]]", value)[GRID]
+        return {GRID: [_storable(item, f"{path}/{at}", objects) for at, item in enumerate(choices)]}
+    if type(value) is dict and all(isinstance(key, str) for key in value):
+        items = cast("dict[str, object]", value).items()
+        return {key: _storable(item, f"{path}/{key}", objects) for key, item in items}
+    if type(value) is list or type(value) is tuple:
+        parts = [
+            _storable(item, f"{path}/{at}", objects)
+            for at, item in enumerate(cast("list[object]", value))
+        ]
+        return parts if type(value) is list else tuple(parts)
+    return stored(value, path, objects)

@@ -1,0 +1,123 @@
+"""``PopulationBasedTraining`` with Tune's arguments and defaults."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, final
+
+from pbtune.core.explore import (
+    ExploreSettings,
+    mutations_from_space,
+    validate_mutations,
+)
+from pbtune.core.schedulers.base import AbstractScheduler
+from pbtune.core.schedulers.pbt import PBT
+from pbtune.errors import NotInPbtune, SettingsError, SpaceError
+from pbtune.tune.configs import check_mode
+from pbtune.tune.schedulers.base import AbstractTuneScheduler
+
+
+@final
+class PopulationBasedTraining(AbstractTuneScheduler):
+    """Copies the winners and perturbs their hyperparameters, while the population trains.
+
+    Args:
+        time_attr: The reported key that intervals are counted in.
+        metric: The metric to rank by; or in TuneConfig, but not in both.
+        mode: "max" or "min"; likewise.
+        perturbation_interval: Units of ``time_attr`` between two comparisons of a member, > 0.
+        burn_in_period: Units of ``time_attr`` before the first one, >= 0.
+        hyperparam_mutations: {key: domain, list, callable or nested dict}. If it is left out, every
+            domain in ``param_space`` is mutated.
+        quantile_fraction: Share of the population that copies, and that is copied; in [0, 0.5].
+        resample_probability: How often a value is drawn anew instead of perturbed; in [0, 1].
+        perturbation_factors: The factors of a perturbation, both > 0.
+        custom_explore_fn: Gets the explored config last, and returns it.
+        log_config: Accepted; every config is in the journal anyway.
+        require_attrs: Whether a report without metric or ``time_attr`` is an error.
+        synch: Synchronous PBT; not here yet.
+
+    Raises:
+        SettingsError: If a value is out of its range.
+        SpaceError: If a mutation can't be sampled.
+        TypeError: If a mutation is of a kind that can't be mutated (a SpaceError too).
+    """
+
+    def __init__(  # noqa: PLR0913  Tune's own signature
+        self,
+        time_attr: str = "time_total_s",
+        metric: str | None = None,
+        mode: str | None = None,
+        perturbation_interval: float = 60.0,
+        burn_in_period: float = 0.0,
+        hyperparam_mutations: Mapping[str, Any] | None = None,
+        quantile_fraction: float = 0.25,
+        resample_probability: float = 0.25,
+        perturbation_factors: Sequence[float] = (1.2, 0.8),
+        custom_explore_fn: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
+        log_config: bool = True,  # noqa: FBT001, FBT002
+        require_attrs: bool = True,  # noqa: FBT001, FBT002
+        synch: bool = False,  # noqa: FBT001, FBT002
+    ) -> None:
+        check_mode(mode)
+        _check("perturbation_interval", perturbation_interval, perturbation_interval > 0, "> 0")
+        _check("burn_in_period", burn_in_period, burn_in_period >= 0, ">= 0")
+        in_half = 0 <= quantile_fraction <= 0.5  # noqa: PLR2004  half of the population
+        _check("quantile_fraction", quantile_fraction, in_half, "in [0, 0.5]")
+        in_one = 0 <= resample_probability <= 1
+        _check("resample_probability", resample_probability, in_one, "in [0, 1]")
+        positive = len(perturbation_factors) > 0 and all(it > 0 for it in perturbation_factors)
+        _check("perturbation_factors", perturbation_factors, positive, "factors > 0")
+        if synch:
+            name = "ray.tune.schedulers.PopulationBasedTraining(synch=True)"
+            raise NotInPbtune(name, "so far PBT is asynchronous; leave synch out")
+        if custom_explore_fn is not None and not callable(custom_explore_fn):
+            message = f"custom_explore_fn must be callable, not {custom_explore_fn!r}"
+            raise SettingsError(message)
+        if hyperparam_mutations is not None:
+            validate_mutations(hyperparam_mutations)
+        self.metric = metric
+        self.mode = mode
+        self.time_attr = time_attr
+        self.perturbation_interval = perturbation_interval
+        self.burn_in_period = burn_in_period
+        self.hyperparam_mutations = hyperparam_mutations
+        self.quantile_fraction = quantile_fraction
+        self.exploration = ExploreSettings(
+            resample_probability=resample_probability,
+            perturbation_factors=tuple(perturbation_factors),
+            custom_explore_fn=custom_explore_fn,
+        )
+        self.log_config = log_config
+        self.require_attrs = require_attrs
+
+    def mutations(self, param_space: Mapping[str, object]) -> Mapping[str, object]:
+        """``hyperparam_mutations``, or every domain of the search space."""
+        if self.hyperparam_mutations:
+            return self.hyperparam_mutations
+        return mutations_from_space(param_space)
+
+    def resolve(self, param_space: Mapping[str, object]) -> AbstractScheduler:
+        """See the base class."""
+        mutations = dict(self.mutations(param_space))
+        if not mutations and self.exploration.custom_explore_fn is None:
+            message = (
+                "PopulationBasedTraining has nothing to mutate: pass hyperparam_mutations or"
+                " custom_explore_fn, or put a domain such as tune.loguniform(1e-4, 1e-1) into"
+                " param_space"
+            )
+            raise SpaceError(message)
+        validate_mutations(mutations, param_space)
+        return PBT(
+            mutations=mutations,
+            perturbation_interval=self.perturbation_interval,
+            burn_in_period=self.burn_in_period,
+            quantile_fraction=self.quantile_fraction,
+            exploration=self.exploration,
+            require_attrs=self.require_attrs,
+            attr=self.time_attr,
+        )
+
+
+def _check(name: str, value: object, is_good: bool, expected: str) -> None:  # noqa: FBT001
+    if not is_good:
+        message = f"{name} must be {expected}, not {value!r}"
+        raise SettingsError(message)

@@ -1,0 +1,120 @@
+"""Call the user's function for one attempt, and tell the driver how it ended."""
+
+import pickle
+import random
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from typing import cast, final
+
+from pbtune.checkpoints.store import AbstractCheckpointStore
+from pbtune.core.values import resolved
+from pbtune.errors import MetricMissing
+from pbtune.worker import api
+from pbtune.worker.channel import AbstractChannel
+from pbtune.worker.config import WatchedConfig
+from pbtune.worker.protocol import Begin, End, Errored, Finished, WorkerSettings
+from pbtune.worker.session import Session, Unwound
+
+Trainable = Callable[[dict[str, object]], object]
+
+
+def seed_globals(seed: int) -> None:
+    """Seed the global generators: ``random``, and numpy's when it is imported."""
+    random.seed(seed)
+    numpy_random = sys.modules.get("numpy.random")
+    if numpy_random is not None:
+        numpy_random.seed(seed)
+
+
+@final
+class Runner:
+    """Runs attempts of one function, one after the other, in this process.
+
+    Args:
+        settings: What all attempts have in common.
+        trainable: The user's function of a config.
+        objects: What configs refer to and can't be stored, by path.
+        channel: The way to the driver.
+        store: Where checkpoints are committed.
+    """
+
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        trainable: Trainable,
+        objects: Mapping[str, object],
+        channel: AbstractChannel,
+        store: AbstractCheckpointStore,
+    ) -> None:
+        self._settings = settings
+        self._trainable = trainable
+        self._objects = objects
+        self._channel = channel
+        self._store = store
+
+    def run(self, begin: Begin) -> Begin | End | None:
+        """Carry out one order.
+
+        Returns:
+            The order that interrupted the function; None if it came to an end of its own.
+        """
+        config = self._config(begin)
+        session = Session(self._settings, begin, config, self._channel, self._store)
+        seed_globals(begin.seed)
+        api.enter(session)
+        try:
+            error = self._call(config)
+        finally:
+            api.leave()
+            session.close()
+        if session.next_order is not None:
+            return session.next_order
+        if error is not None:
+            self._channel.tell(error_message(begin, error))
+        else:
+            self._channel.tell(Finished(begin.trial, begin.attempt, session.notices()))
+        return None
+
+    def _config(self, begin: Begin) -> dict[str, object]:
+        config = cast("dict[str, object]", pickle.loads(begin.config))  # noqa: S301  the driver's own
+        if self._objects:
+            config = cast("dict[str, object]", resolved(config, self._objects))
+        if begin.is_copy and self._settings.mutated:
+            heads = {path.partition("/")[0] for path in self._settings.mutated}
+            config = WatchedConfig(config, heads)
+        return config
+
+    def _call(self, config: dict[str, object]) -> BaseException | None:
+        """Run the function to its end; what it raised, unless that was our own interrupt."""
+        try:
+            result = self._trainable(config)
+            if isinstance(result, Iterator):
+                for value in cast("Iterator[object]", result):
+                    api.report_value(value)
+            else:
+                api.report_value(result)
+        except Unwound:
+            return None
+        except KeyboardInterrupt:
+            # Only in the user's own process: workers ignore the signal.
+            raise
+        # The process boundary of user code: whatever it raises ends this attempt and no other.
+        except BaseException as error:  # noqa: BLE001
+            return error
+        return None
+
+
+def error_message(begin: Begin, error: BaseException) -> Errored:
+    """What the driver is told about an exception; the traceback starts at the user's function."""
+    tb = error.__traceback__
+    while tb is not None and tb.tb_frame.f_globals.get("__name__") == __name__:
+        tb = tb.tb_next
+    text = "".join(traceback.format_exception(type(error), error, tb))
+    name = type(error).__qualname__
+    if isinstance(error, SystemExit):
+        said = f"the training function called sys.exit({error.code!r})"
+    else:
+        said = str(error)
+    fatal = isinstance(error, MetricMissing)
+    return Errored(begin.trial, begin.attempt, name, said, text, fatal)

@@ -1,0 +1,287 @@
+"""One attempt as the user's function sees it: ``report`` and its kin.
+
+A report that the lease lets pass is encoded, sent one way, and returns; one that blocks waits for
+the driver's verdict, which may be to leave the function (``Unwound``).
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, cast, final
+
+from pbtune.checkpoints.checkpoint import Checkpoint
+from pbtune.checkpoints.store import AbstractCheckpointStore, Committed
+from pbtune.core.events import Observed
+from pbtune.core.exact import encode_metrics
+from pbtune.core.lease import Lease, Rule
+from pbtune.errors import MetricMissing, MetricUnstorable, NotInATrial
+from pbtune.worker.channel import AbstractChannel
+from pbtune.worker.config import WatchedConfig
+from pbtune.worker.protocol import Asked, Begin, End, Proceed, Streamed, Unfit, WorkerSettings
+
+SWALLOWED_COUNT_MAX: Final = 3
+"""Interrupts that a function may swallow before its process is given up."""
+_MISSING: Final = object()
+
+
+class Unwound(SystemExit):
+    """Leaves the user's function when its trial stops, pauses or goes on from another's weights.
+
+    A SystemExit, as in Tune: ``except Exception`` doesn't catch it, ``finally`` blocks run.
+    """
+
+
+def found(metrics: Mapping[str, object], key: str) -> object:
+    """The value under a flattened key ("eval/loss"), or a marker if there is none."""
+    value = metrics.get(key, _MISSING)
+    if value is _MISSING and "/" in key:
+        head, _, rest = key.partition("/")
+        nested = metrics.get(head)
+        if isinstance(nested, Mapping):
+            return found(cast("Mapping[str, object]", nested), rest)
+    return value
+
+
+def plain(value: object) -> Observed:
+    """A reported value as plain data: numpy's and torch's scalars by ``item()``."""
+    if value is _MISSING or value is None:
+        return None
+    if type(value) in (float, int, bool, str):
+        return cast("Observed", value)
+    item = getattr(value, "item", None)
+    if callable(item):
+        value = item()
+    return value if isinstance(value, (float, int, bool, str)) else str(value)
+
+
+@final
+class Session:
+    """The engine's side of one attempt.
+
+    Args:
+        settings: What all attempts of the run have in common.
+        begin: The order that this attempt carries out.
+        config: The config that the user's function is called with.
+        channel: The way to the driver.
+        store: Where checkpoints are committed.
+    """
+
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        begin: Begin,
+        config: Mapping[str, object],
+        channel: AbstractChannel,
+        store: AbstractCheckpointStore,
+    ) -> None:
+        self.settings = settings
+        self.begin = begin
+        self.config = config
+        self.next_order: Begin | End | None = None
+        self._channel = channel
+        self._store = store
+        self._pid = os.getpid()
+        self._step = begin.step
+        self._time_total_s = begin.time_total_s
+        self._rules: tuple[Rule, ...] = begin.lease.rules
+        self._every = begin.lease.every
+        self._number = begin.checkpoint_number
+        self._checkpoint = begin.checkpoint
+        self._asked_for_checkpoint = False
+        self._staged: dict[str, Path] = {}
+        self._notices: list[tuple[str, str]] | None = []
+        self._swallowed_count = 0
+        self._last_values: dict[str, tuple[float, float]] = {}
+        self._running_since_s = time.monotonic()
+
+    @property
+    def trial_dir(self) -> Path:
+        """The trial's own folder in the run."""
+        return Path(self.settings.run_dir, self.begin.trial)
+
+    def report(self, metrics: Mapping[str, object], checkpoint: Checkpoint | None) -> None:
+        """See ``api.report``."""
+        now_s = time.monotonic()
+        self._check_caller()
+        body = self._encoded(metrics)
+        total_s = self._time_total_s + now_s - self._running_since_s
+        committed = None if checkpoint is None else self._commit(checkpoint)
+        step = self._step + 1
+        # From here on the report counts; what failed above left no trace.
+        self._step = step
+        if self._blocks(metrics, step, total_s, has_checkpoint=committed is not None):
+            self._ask(metrics, body, total_s, committed)
+            return
+        observed = None if committed is None else self._observed(metrics)
+        self._channel.stream(
+            Streamed(
+                self.begin.trial,
+                self.begin.attempt,
+                step,
+                total_s,
+                time.time(),
+                body,
+                observed,
+                committed,
+            )
+        )
+        order = self._channel.poll()
+        if order is not None:
+            self._unwind(order)
+
+    def get_checkpoint(self) -> Checkpoint | None:
+        """See ``api.get_checkpoint``."""
+        self._asked_for_checkpoint = True
+        if self._checkpoint is None:
+            return None
+        return Checkpoint(str(self._store.path_of(self._checkpoint)))
+
+    def checkpoint_due(self) -> bool:
+        """See ``api.checkpoint_due``."""
+        now_s = time.monotonic() - self._running_since_s + self._time_total_s
+        coming = {"training_iteration": float(self._step + 1), "time_total_s": now_s}
+        for key, (before, last) in self._last_values.items():
+            coming.setdefault(key, last + (last - before))
+        return any(coming.get(rule.key, float("nan")) >= rule.at_least for rule in self._rules)
+
+    @contextmanager
+    def new_checkpoint(self) -> Iterator[str]:
+        """See ``api.new_checkpoint``."""
+        self._check_caller()
+        folder = self._store.stage(self.begin.trial)
+        self._staged[str(folder)] = folder
+        try:
+            yield str(folder)
+        except BaseException:
+            if self._staged.pop(str(folder), None) is not None:
+                self._store.discard(folder)
+            raise
+
+    def notices(self) -> tuple[tuple[str, str], ...]:
+        """What the first interval of an attempt showed; each is given once."""
+        if self._notices is None or not self.begin.is_copy:
+            return ()
+        self._notices = None
+        seen: list[tuple[str, str]] = []
+        if isinstance(self.config, WatchedConfig):
+            seen += [("unread-hyperparameter", key) for key in sorted(self.config.unread)]
+        if not self._asked_for_checkpoint:
+            seen.append(("checkpoint-ignored", self.begin.trial))
+        return tuple(seen)
+
+    def close(self) -> None:
+        """Give back what the attempt left behind."""
+        for folder in self._staged.values():
+            shutil.rmtree(folder, ignore_errors=True)
+        self._staged.clear()
+
+    def _check_caller(self) -> None:
+        if os.getpid() != self._pid:
+            message = (
+                "report() was called in a process that the training function forked; only the"
+                " function's own process can report: send the values there first"
+            )
+            raise NotInATrial(message)
+        if self.next_order is not None:
+            self._swallowed_count += 1
+            if self._swallowed_count == SWALLOWED_COUNT_MAX:
+                self._channel.tell(
+                    Unfit(self.begin.attempt, "the function swallows SystemExit and goes on")
+                )
+            raise Unwound(0)
+
+    def _encoded(self, metrics: Mapping[str, object]) -> bytes:
+        if not isinstance(metrics, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+            message = f"report() takes a dict of metrics, not {type(metrics).__name__}"
+            raise MetricUnstorable(message)
+        for key, by in self.settings.needed:
+            if key not in metrics and found(metrics, key) is _MISSING:
+                raise MetricMissing(key, by, (str(name) for name in metrics))
+        return encode_metrics(metrics)
+
+    def _blocks(
+        self, metrics: Mapping[str, object], step: int, total_s: float, *, has_checkpoint: bool
+    ) -> bool:
+        if self._every or metrics.get("done"):
+            return True
+        for rule in self._rules:
+            if rule.needs_checkpoint and not has_checkpoint:
+                continue
+            key = rule.key
+            value = metrics.get(key, _MISSING)
+            if value is _MISSING:
+                value = self._filled(metrics, key, step, total_s)
+            try:
+                if value >= rule.at_least:  # type: ignore[operator]
+                    return True
+            except TypeError:
+                continue
+        return False
+
+    def _filled(self, metrics: Mapping[str, object], key: str, step: int, total_s: float) -> object:
+        if key == "training_iteration":
+            return step
+        if key == "time_total_s":
+            return total_s
+        return found(metrics, key)
+
+    def _observed(self, metrics: Mapping[str, object]) -> dict[str, Observed]:
+        observed: dict[str, Observed] = {}
+        for key in self.settings.observed:
+            value = plain(found(metrics, key))
+            if value is None:
+                continue
+            observed[key] = value
+            if isinstance(value, (int, float)):
+                _, last = self._last_values.get(key, (0.0, 0.0))
+                self._last_values[key] = (last, float(value))
+        return observed
+
+    def _commit(self, checkpoint: Checkpoint) -> Committed:
+        trial = self.begin.trial
+        staged = self._staged.pop(checkpoint.path, None)
+        if staged is not None:
+            committed = self._store.commit_staged(trial, staged, self._number)
+        else:
+            source = Path(checkpoint.path)
+            committed = self._store.commit_directory(trial, source, self._number)
+        self._number = committed.number + 1
+        self._checkpoint = committed.id
+        return committed
+
+    def _ask(
+        self,
+        metrics: Mapping[str, object],
+        body: bytes,
+        total_s: float,
+        committed: Committed | None,
+    ) -> None:
+        message = Asked(
+            self.begin.trial,
+            self.begin.attempt,
+            self._step,
+            total_s,
+            time.time(),
+            body,
+            self._observed(metrics),
+            committed,
+            self.notices(),
+        )
+        order = self._channel.ask(message)
+        if isinstance(order, Proceed):
+            self._take(order.lease, total_s)
+        else:
+            self._unwind(order)
+
+    def _take(self, lease: Lease, total_s: float) -> None:
+        self._rules, self._every = lease.rules, lease.every
+        # Waiting for the verdict is no training time.
+        self._time_total_s = total_s
+        self._running_since_s = time.monotonic()
+
+    def _unwind(self, order: Begin | End) -> None:
+        self.next_order = order
+        raise Unwound(0)
