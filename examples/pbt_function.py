@@ -1,8 +1,8 @@
-"""Population based training discovers a learning-rate schedule that nobody wrote down.
+r"""Population based training discovers a learning-rate schedule that nobody wrote down.
 
 The problem is a toy with a known answer. A model's accuracy climbs fastest when its learning rate
-is near an optimum that moves: low at the start, high half-way, low again at the end. A learning rate
-more than three times too high makes it worse. No constant can get there; a schedule can.
+is near an optimum that moves: low at the start, high half-way, low at the end. A learning rate more
+than three times too high makes it worse. No constant can get there; a schedule can.
 
     optimal lr
       0.010 |      /\

@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn, final
@@ -65,7 +65,7 @@ class Checkpoint:
         return cls(path)
 
     @contextmanager
-    def as_directory(self) -> Iterator[str]:
+    def as_directory(self) -> Generator[str]:
         """The directory itself, without a copy: read it, don't write to it.
 
         Raises:

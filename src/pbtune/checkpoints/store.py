@@ -3,7 +3,7 @@
     <run>/<trial>/.tmp-…/  ──rename──►  <run>/<trial>/checkpoint_000010/
 
 A checkpoint is whole or absent; a number is never given twice; what is named in the journal was
-renamed before. Only ``delete`` and ``sweep`` remove anything, and their callers know what is pinned.
+renamed before. Only ``delete`` and ``sweep`` remove anything; their callers know what is pinned.
 """
 
 import errno

@@ -1,4 +1,4 @@
-"""The command line: ``pbtune run | list | show | plot``. Each verb is loaded when it is asked for."""
+"""The command line: ``pbtune run | list | show | plot``. A verb is loaded when it is asked for."""
 
 import importlib
 from typing import Final, final

@@ -14,7 +14,7 @@ import msgspec
 
 from pbtune.core import decisions as d
 from pbtune.core.experiment import Record
-from pbtune.core.values import Ref, is_numpy_scalar
+from pbtune.core.values import Ref, is_list, is_numpy_scalar, is_plain_dict, is_tuple
 from pbtune.errors import EngineBug, MetricUnstorable
 
 VERSION: Final = 1
@@ -48,7 +48,7 @@ def encode_metrics(metrics: Mapping[str, object]) -> bytes:
 
 def _is_simple(metrics: Mapping[str, object]) -> bool:
     """Whether all values are of types that msgspec writes exactly, but for NaN and infinities."""
-    if type(metrics) is not dict:
+    if not is_plain_dict(metrics):
         return False
     for key, value in metrics.items():
         kind = type(value)
@@ -106,8 +106,8 @@ def _struct(value: msgspec.Struct) -> dict[str, object]:
 
 
 def _field(value: object) -> object:
-    if isinstance(value, tuple):
-        return [_field(item) for item in cast("tuple[object, ...]", value)]
+    if is_tuple(value):
+        return [_field(item) for item in value]
     if isinstance(value, msgspec.Struct):
         return _struct(value)
     return _tagged(value, "")
@@ -131,12 +131,10 @@ def _tagged(value: object, path: str) -> object:  # noqa: PLR0911  one return a 
     if isinstance(value, Mapping):
         items = cast("Mapping[object, object]", value).items()
         return {_key(key, path): _tagged(item, _joined(path, key)) for key, item in items}
-    if kind is list:
-        parts = enumerate(cast("list[object]", value))
-        return [_tagged(item, _joined(path, at)) for at, item in parts]
-    if kind is tuple:
-        parts = enumerate(cast("tuple[object, ...]", value))
-        return {"$tuple": [_tagged(item, _joined(path, at)) for at, item in parts]}
+    if is_list(value):
+        return [_tagged(item, _joined(path, at)) for at, item in enumerate(value)]
+    if is_tuple(value):
+        return {"$tuple": [_tagged(item, _joined(path, at)) for at, item in enumerate(value)]}
     return _tagged_object(value, path)
 
 
@@ -185,11 +183,19 @@ def _untagged(value: object) -> object:
     return {key.removeprefix("$"): _untagged(item) for key, item in items.items()}
 
 
+def _text(units: str) -> str:
+    return bytes.fromhex(units).decode("utf-16-le", "surrogatepass")
+
+
+def _tuple(parts: list[object]) -> tuple[object, ...]:
+    return tuple(_untagged(part) for part in parts)
+
+
 _UNTAG: Final[dict[str, Any]] = {
     "$float": float,
     "$int": int,
-    "$str": lambda text: bytes.fromhex(text).decode("utf-16-le", "surrogatepass"),
-    "$tuple": lambda parts: tuple(_untagged(part) for part in parts),
+    "$str": _text,
+    "$tuple": _tuple,
     "$ref": Ref,
 }
 

@@ -1,7 +1,7 @@
 """Explore: how a copied config is changed (Jaderberg et al. 2017, section 3; Tune's ``explore``).
 
-Each path draws from a stream of its own, so that adding a hyperparameter changes no other one's
-draws. Departures from Ray Tune 2.60: values stay in their domain; the type comes from the domain, or
+Each path draws from a stream of its own, so that adding a hyperparameter changes no other's draws.
+Departures from Ray Tune 2.60: values stay in their domain; the type comes from the domain, or
 from what a callable gives; an int moves by at least 1; categories move to a neighbour if they are
 ordered, else they are drawn anew.
 """
@@ -16,6 +16,7 @@ import msgspec
 from pbtune.core.rng import rng_for
 from pbtune.core.space import Categorical, Float, Function, Integer, Normal, UserCalls, is_domain
 from pbtune.core.trial import Config
+from pbtune.core.values import is_list, is_tuple
 from pbtune.errors import SettingsError, SpaceError, SpaceTypeError
 
 Mutations = Mapping[str, object]
@@ -104,13 +105,10 @@ class _Exploration:
             if resample or not _is_number(value):
                 return space.draw(rng), "resample"
             return self._perturbed(cast("float", value), space, rng)
-        if isinstance(space, Categorical):
-            if resample or not space.is_ordered or not space.contains(value):
-                return space.draw(rng), "resample"
-            return _shifted(value, space.categories, rng)
-        if isinstance(space, (list, tuple)):
-            values = cast("Sequence[object]", space)
-            if resample or value not in values:
+        if isinstance(space, Categorical) or is_list(space) or is_tuple(space):
+            values = space.categories if isinstance(space, Categorical) else space
+            is_ordered = not isinstance(space, Categorical) or space.is_ordered
+            if resample or not is_ordered or value not in values:
                 return rng.choice(values), "resample"
             return _shifted(value, values, rng)
         function = cast("Callable[[], object]", space)
@@ -118,7 +116,7 @@ class _Exploration:
         if resample or not _is_number(value) or not _is_number(fresh):
             return fresh, "resample"
         # The callable is the domain: the type comes from what it gives, not from the old value.
-        bounds = Integer(_LOWEST, _HIGHEST) if isinstance(fresh, int) else _ANY_FLOAT
+        bounds = _ANY_INT if isinstance(fresh, int) else _ANY_FLOAT
         return self._perturbed(cast("float", value), bounds, rng)
 
     def _perturbed(
@@ -133,7 +131,7 @@ class _Exploration:
         return new, f"* {factor}"
 
 
-_LOWEST, _HIGHEST = -(1 << 62), 1 << 62
+_ANY_INT: Final = Integer(-(1 << 62), 1 << 62)
 _ANY_FLOAT: Final = Normal(0.0, 1.0)
 
 
@@ -190,7 +188,7 @@ def validate_mutations(
                 f" give a domain, a list or a function of nothing"
             )
             raise SpaceError(message)
-        if isinstance(space, (list, tuple)) and not space:
+        if (is_list(space) or is_tuple(space)) and not space:
             message = f"hyperparam_mutations[{path!r}] is empty: give at least one value"
             raise SpaceError(message)
         inside = None if param_space is None else param_space.get(key)
@@ -203,7 +201,7 @@ def validate_mutations(
                 raise SpaceError(message)
             nested = cast("Mapping[str, object] | None", inside)
             validate_mutations(cast("Mutations", space), nested, f"{path}/")
-        elif not (is_domain(space) or isinstance(space, (list, tuple)) or callable(space)):
+        elif not (is_domain(space) or is_list(space) or is_tuple(space) or callable(space)):
             known = "" if inside is None else f" (param_space has {inside!r} for it)"
             message = (
                 f"hyperparam_mutations[{path!r}] = {space!r} can't be sampled{known}: give a"

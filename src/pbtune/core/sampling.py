@@ -14,6 +14,7 @@ import msgspec
 from pbtune.core.rng import rng_for
 from pbtune.core.space import GRID, Function, UserCalls, is_domain, is_grid
 from pbtune.core.trial import Config
+from pbtune.core.values import is_dict, is_list, is_tuple
 from pbtune.errors import SpaceError
 
 _PASSES_MAX: Final = 20
@@ -56,8 +57,8 @@ def _places(value: object, path: Path) -> Iterator[tuple[Path, object]]:
     elif isinstance(value, Mapping):
         for key, item in cast("Mapping[str, object]", value).items():
             yield from _places(item, (*path, key))
-    elif type(value) is list or type(value) is tuple:
-        for at, item in enumerate(cast("list[object]", value)):
+    elif is_list(value) or is_tuple(value):
+        for at, item in enumerate(value):
             yield from _places(item, (*path, at))
 
 
@@ -106,21 +107,20 @@ def _filled(value: object, path: Path, drawn: Mapping[Path, object]) -> object:
     if isinstance(value, Mapping):
         items = cast("Mapping[str, object]", value).items()
         return Partial({key: _filled(item, (*path, key), drawn) for key, item in items})
-    if type(value) is list or type(value) is tuple:
-        parts = [
-            _filled(item, (*path, at), drawn) for at, item in enumerate(cast("list[object]", value))
-        ]
-        return parts if type(value) is list else tuple(parts)
+    if is_list(value):
+        return [_filled(item, (*path, at), drawn) for at, item in enumerate(value)]
+    if is_tuple(value):
+        return tuple(_filled(item, (*path, at), drawn) for at, item in enumerate(value))
     return value
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, Partial):
-        return {key: _plain(item) for key, item in dict.items(value)}
-    if type(value) is list:
-        return [_plain(item) for item in cast("list[object]", value)]
-    if type(value) is tuple:
-        return tuple(_plain(item) for item in cast("tuple[object, ...]", value))
+    if is_dict(value):
+        return {key: _plain(item) for key, item in value.items()}
+    if is_list(value):
+        return [_plain(item) for item in value]
+    if is_tuple(value):
+        return tuple(_plain(item) for item in value)
     return value
 
 
@@ -139,7 +139,7 @@ def _computed(
         return _MISSING
 
 
-class _NotDrawnYet(Exception):  # noqa: N818  a signal, not an error
+class _NotDrawnYet(Exception):
     """A function read a value that another function has yet to give."""
 
 
@@ -154,7 +154,7 @@ class Partial(dict[str, Any]):
 
     def get(self, key: str, default: Any = None) -> Any:  # noqa: ANN401
         """The value under a key, as ``dict.get``."""
-        return self[key] if key in self else default
+        return self[key] if key in self else default  # noqa: SIM401  by way of the guard
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
         if name in self:

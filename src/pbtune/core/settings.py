@@ -14,7 +14,7 @@ class Settings(msgspec.Struct, frozen=True):
     """A run's settings.
 
     ``param_space`` is the user's search space with what can't be stored replaced by placeholders.
-    ``max_failures`` is per trial, -1 for no limit; ``fail_fast`` halts the run at the first failure.
+    ``max_failures`` is per trial, -1 for no limit; ``fail_fast`` halts a run at its first failure.
     """
 
     objective: Objective

@@ -4,6 +4,7 @@ Ranges, inclusive ends and quantisation as in Tune (RAY_TUNE semantics, ray 2.60
 sample.py). Draws take a generator; nothing here knows a global one.
 """
 
+import itertools
 import math
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -286,8 +287,8 @@ def _is_ordered(values: tuple[object, ...]) -> bool:
     if len(values) <= 1 or not all(_is_number(value) for value in values):
         return False
     numbers = cast("tuple[float, ...]", values)
-    rises = [left < right for left, right in zip(numbers, numbers[1:], strict=False)]
-    falls = [left > right for left, right in zip(numbers, numbers[1:], strict=False)]
+    rises = [left < right for left, right in itertools.pairwise(numbers)]
+    falls = [left > right for left, right in itertools.pairwise(numbers)]
     return all(rises) or all(falls)
 
 

@@ -73,7 +73,7 @@ class Trial(msgspec.Struct, frozen=True):
     ``attempt`` numbers every start, ``segment`` every exploit. ``own`` is the trial's newest own
     checkpoint; after an exploit it stays pinned until the copy has committed one of its own.
     ``decisions`` counts the scheduler's decisions on this trial: the address of its next draw.
-    ``source`` is the checkpoint of the last exploit, ``same_source_count`` how often in a row it was
+    ``source`` is the last exploit's checkpoint, ``same_source_count`` how often in a row it was
     the same one again. ``redo``: the last attempt was cut short, so steps may be done again.
     """
 

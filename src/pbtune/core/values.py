@@ -1,7 +1,7 @@
 """Values that users bring: plain data, numpy's scalars, and names for what can't be stored."""
 
 from collections.abc import Mapping
-from typing import Any, Final, cast
+from typing import Any, Final, TypeGuard, cast
 
 import msgspec
 
@@ -15,6 +15,26 @@ class Ref(msgspec.Struct, frozen=True):
     """
 
     path: str
+
+
+def is_dict(value: object) -> TypeGuard[dict[str, object]]:
+    """Whether a value is a dict, of any keys; a type checker then takes them for text."""
+    return isinstance(value, dict)
+
+
+def is_plain_dict(value: object) -> TypeGuard[dict[str, object]]:
+    """As ``is_dict``, and no subclass: one could hand out other items than it holds."""
+    return type(value) is dict
+
+
+def is_list(value: object) -> TypeGuard[list[object]]:
+    """Whether a value is a list and no subclass of it."""
+    return type(value) is list
+
+
+def is_tuple(value: object) -> TypeGuard[tuple[object, ...]]:
+    """Whether a value is a tuple and no subclass of it, such as a named tuple."""
+    return type(value) is tuple
 
 
 def is_numpy_scalar(value: object) -> bool:
@@ -31,17 +51,16 @@ def resolved(value: object, objects: Mapping[str, object]) -> object:
     """A config with the user's own objects in the places that name them."""
     if isinstance(value, Ref):
         return objects[value.path]
-    if isinstance(value, dict):
-        items = cast("dict[str, object]", value).items()
-        return {key: resolved(item, objects) for key, item in items}
-    if isinstance(value, list):
-        return [resolved(item, objects) for item in cast("list[object]", value)]
-    if type(value) is tuple:
-        return tuple(resolved(item, objects) for item in cast("tuple[object, ...]", value))
+    if is_dict(value):
+        return {key: resolved(item, objects) for key, item in value.items()}
+    if is_list(value):
+        return [resolved(item, objects) for item in value]
+    if is_tuple(value):
+        return tuple(resolved(item, objects) for item in value)
     return value
 
 
-def stored(value: object, path: str, objects: dict[str, object]) -> object:
+def stored(value: object, path: str, objects: dict[str, object]) -> object:  # noqa: PLR0911  one a type
     """A value as it can be stored: plain, with a ``Ref`` for each object.
 
     Args:
@@ -53,16 +72,12 @@ def stored(value: object, path: str, objects: dict[str, object]) -> object:
         return value
     if is_numpy_scalar(value):
         return unboxed(value)
-    if type(value) is dict:
-        items = cast("dict[object, object]", value)
-        if all(isinstance(key, str) for key in items):
-            return {key: stored(item, f"{path}/{key}", objects) for key, item in items.items()}
-    if type(value) is list or type(value) is tuple:
-        parts = [
-            stored(item, f"{path}/{at}", objects)
-            for at, item in enumerate(cast("list[object]", value))
-        ]
-        return parts if type(value) is list else tuple(parts)
+    if is_plain_dict(value) and all(type(key) is str for key in value):
+        return {key: stored(item, f"{path}/{key}", objects) for key, item in value.items()}
+    if is_list(value):
+        return [stored(item, f"{path}/{at}", objects) for at, item in enumerate(value)]
+    if is_tuple(value):
+        return tuple(stored(item, f"{path}/{at}", objects) for at, item in enumerate(value))
     for name, known in objects.items():
         if known is value:
             return Ref(name)

@@ -1,6 +1,6 @@
 """One slot in this very process and thread: for debuggers, notebooks and benchmarks.
 
-    driver.run ─► wait ─► the user's function ─► report ─► driver.turn ─► do(Continue | Start | Stop)
+  driver.run ─► wait ─► the user's function ─► report ─► driver.turn ─► do(Continue │ Start │ Stop)
 
 The driver's loop is re-entrant: a blocking report calls it from inside the function.
 """

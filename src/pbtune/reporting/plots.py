@@ -4,7 +4,7 @@ One figure, one x-axis: steps along the lineage, so that a copy goes on where it
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -91,10 +91,8 @@ def plot_run(
     )
     FigureCanvasAgg(figure)
     ratios = [_SCORE_INCHES, *[_PANEL_INCHES] * len(paths)]
-    grid: Sequence[Sequence[Axes]] = figure.subplots(
-        len(ratios), 1, sharex=True, squeeze=False, height_ratios=ratios
-    )
-    axes = [row[0] for row in grid]
+    grid: Any = figure.subplots(len(ratios), 1, sharex=True, squeeze=False, height_ratios=ratios)
+    axes: list[Axes] = [row[0] for row in grid]
     _draw_scores(axes[0], drawing)
     for at, name in enumerate(paths):
         _draw_hyperparameter(axes[at + 1], drawing, name, (compare or {}).get(name))

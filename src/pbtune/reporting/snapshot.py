@@ -1,6 +1,6 @@
 """The read model of a run: its records, folded as the driver folds them.
 
-A reader keeps a cursor and folds only what is new, so that looking ten times a second costs nothing.
+A reader keeps a cursor and folds only what is new, so that looking often costs nothing.
 """
 
 from typing import final

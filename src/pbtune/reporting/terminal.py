@@ -182,7 +182,7 @@ def table(view: RunView, reader: JournalReader) -> "Table":
     for name in ("trial", "status", "step", metric or "reports", *paths, "from", "failures"):
         is_text = name in {"trial", "status", "from"}
         shown.add_column(name, justify="left" if is_text else "right")
-    rank = dict((trial, score) for score, trial in scores(view, reader))
+    rank = {trial: score for score, trial in scores(view, reader)}
     members = sorted(view.trials, key=lambda it: (-rank.get(it.id, -math.inf), it.index))
     for trial in members[:ROWS_MAX]:
         score = rank.get(trial.id, math.nan)

@@ -93,7 +93,7 @@ class RayModule(ModuleType):
 
     def __init__(self, name: str, ours: ModuleType | None) -> None:
         super().__init__(name, f"{name}, as pbtune has it.")
-        self.__path__: list[str] = []
+        self.__path__ = []
         self._ours = ours
         if ours is not None:
             self.__all__ = list(getattr(ours, "__all__", []))

@@ -1,5 +1,6 @@
 """The user's function on its way to a worker, and the name of what can't make it."""
 
+import contextlib
 import types
 from collections.abc import Callable, Iterator
 
@@ -65,11 +66,9 @@ def _inside(function: object, dumps: Callable[[object], bytes], seen: set[int]) 
 
 def _named(function: types.FunctionType) -> Iterator[tuple[str, str, object]]:
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        try:
+        # An empty cell belongs to a name that is defined later.
+        with contextlib.suppress(ValueError):
             yield "closure variable", name, cell.cell_contents
-        except ValueError:
-            # An empty cell belongs to a name that is defined later.
-            continue
     for name in function.__code__.co_names:
         if name in function.__globals__:
             yield "global", name, function.__globals__[name]

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast, final
 
+import msgspec
+
 from pbtune.checkpoints.checkpoint import Checkpoint
 from pbtune.core.exact import flatten
 from pbtune.core.trial import ENDED, Status, Trial
@@ -35,6 +37,7 @@ class Result:
         path: The trial's folder.
         error: The exception that ended the trial; None if it ended well.
         best_checkpoints: [(checkpoint, metrics)] of those that are kept, the worst score first.
+        rows: Every report, in order, each as ``metrics``.
     """
 
     def __init__(
@@ -61,7 +64,7 @@ class Result:
         if score_attribute is not None:
             kept.sort(key=lambda pair: _oriented(pair[1], score_attribute, score_order))
         self.best_checkpoints = kept
-        self._rows = rows
+        self.rows = rows
 
     def __repr__(self) -> str:
         """What a person wants to know first."""
@@ -70,7 +73,7 @@ class Result:
     @property
     def metrics_dataframe(self) -> "DataFrame":
         """Every report of the trial, one a row, nested keys joined by '/'. Needs pandas."""
-        return _frame([flatten(row) for row in self._rows])
+        return _frame([flatten(row) for row in self.rows])
 
     def get_best_checkpoint(self, metric: str, mode: str) -> Checkpoint | None:
         """The kept checkpoint whose report was best by a metric.
@@ -143,7 +146,7 @@ class ResultGrid:
         config = self._own(trial.config)
         retention = cast("dict[str, Any]", view.header.settings.get("checkpoints", {}))
         run = (self._run_dir, retention.get("score_attribute"), retention.get("score_order", "max"))
-        return Result(_with_config(trial, config), rows, error, run)
+        return Result(msgspec.structs.replace(trial, config=config), rows, error, run)
 
     def _own(self, config: dict[str, object]) -> dict[str, object]:
         if not self._objects:
@@ -253,9 +256,9 @@ class ResultGrid:
         rows: list[dict[str, object]] = []
         for result in self._results:
             chosen = result.metrics
-            if filter_metric is not None and filter_mode is not None and result._rows:
+            if filter_metric is not None and filter_mode is not None and result.rows:
                 chosen = max(
-                    result._rows,
+                    result.rows,
                     key=lambda row: _oriented(row, filter_metric, filter_mode),
                 )
             if chosen is not None:
@@ -280,17 +283,11 @@ class ResultGrid:
         return plot_run(self._run_dir, None if path is None else os.fspath(path), compare)
 
 
-def _with_config(trial: Trial, config: dict[str, object]) -> Trial:
-    import msgspec  # noqa: PLC0415
-
-    return msgspec.structs.replace(trial, config=config)
-
-
 def _score(result: Result, by: tuple[str, str, str], *, is_finite_only: bool) -> float | None:
     """A trial's score in a scope, oriented; None if it has none."""
     metric, mode, scope = by
     values: list[float] = []
-    for row in result._rows[-SCOPES[scope] :] if SCOPES[scope] else result._rows:
+    for row in result.rows[-SCOPES[scope] :] if SCOPES[scope] else result.rows:
         value = flatten(row).get(metric)
         if isinstance(value, (int, float)) and not (is_finite_only and not math.isfinite(value)):
             values.append(-float(value) if mode == "min" else float(value))

@@ -1,3 +1,4 @@
+# ruff: noqa: D102  the methods are dict's own
 """The config that a copy gets: a dict that notices which mutated values are never read."""
 
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, ValuesView
@@ -38,14 +39,14 @@ class WatchedConfig(dict[str, object]):
     def __iter__(self) -> Iterator[str]:
         return super().__iter__()
 
-    def keys(self) -> KeysView[str]:
+    def keys(self) -> KeysView[str]:  # type: ignore[override]
         return super().keys()
 
-    def values(self) -> ValuesView[object]:
+    def values(self) -> ValuesView[object]:  # type: ignore[override]
         self.unread.clear()
         return super().values()
 
-    def items(self) -> ItemsView[str, object]:
+    def items(self) -> ItemsView[str, object]:  # type: ignore[override]
         self.unread.clear()
         return super().items()
 

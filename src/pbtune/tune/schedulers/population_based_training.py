@@ -41,7 +41,7 @@ class PopulationBasedTraining(AbstractTuneScheduler):
         TypeError: If a mutation is of a kind that can't be mutated (a SpaceError too).
     """
 
-    def __init__(  # noqa: PLR0913  Tune's own signature
+    def __init__(  # noqa: PLR0913, PLR0917  Tune's own signature
         self,
         time_attr: str = "time_total_s",
         metric: str | None = None,
