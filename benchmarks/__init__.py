@@ -1,1 +1,1 @@
-"""How fast pbtune is: ``python -m benchmarks.run`` prints every figure beside its goal."""
+"""How fast pbtune is: ``python -m benchmarks`` prints every figure beside its goal."""

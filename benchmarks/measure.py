@@ -22,7 +22,7 @@ RAY_PYTHON = ROOT / ".venv-ray" / "bin" / "python"
 TIMEOUT_S = 600.0
 
 
-class Unmeasured(Exception):  # noqa: N818 - an outcome of a measurement, no fault of it
+class Unmeasured(Exception):
     """The figure has no value here; the message says why."""
 
 
@@ -31,16 +31,12 @@ class Options:
     """How much to measure, and with what.
 
     Args:
-        quick: Fewer repetitions: for a look, not for a record.
-        ray: Whether to run Ray Tune now, where its environment is there.
+        runs: How many times each program runs, >= 1; values are medians over them.
+        ray: Whether to run Ray Tune, where its environment is there: minutes.
     """
 
-    quick: bool = False
+    runs: int = 5
     ray: bool = True
-
-    def times(self, full: int, quick: int) -> int:
-        """How often to repeat something."""
-        return quick if self.quick else full
 
 
 @dataclass(frozen=True)
@@ -60,6 +56,10 @@ class Goal:
         if sign * value <= sign * self.aim:
             return "aim"
         return "must" if sign * value <= sign * self.must else "MISSED"
+
+    def share(self, value: float) -> float:
+        """The value over what it must be, turned round where more is better: 1 or less is kept."""
+        return self.must / value if self.more_is_better else value / self.must
 
 
 @dataclass(frozen=True)
@@ -81,11 +81,15 @@ class Table:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a figure gave: values by the goals' keys, or the reason why one has none."""
+    """What a figure gave: values by the goals' keys, or the reason why one has none.
+
+    ``failed`` says that a program which should have run did not.
+    """
 
     values: Mapping[str, Measured | str]
     raw: Mapping[str, Any] = field(default_factory=dict)
     tables: tuple[Table, ...] = ()
+    failed: bool = False
 
 
 @dataclass(frozen=True)
@@ -181,11 +185,13 @@ def storage_folder() -> Iterator[Path]:
         yield Path(path)
 
 
-def workload(name: str, storage: Path, *arguments: str) -> tuple[Ran, dict[str, Any]]:
+def workload(
+    name: str, storage: Path, *arguments: str, python: Path | str = sys.executable
+) -> tuple[Ran, dict[str, Any]]:
     """Run a program of ``benchmarks/workloads`` and read what it wrote to its ``--out`` file."""
     out = storage / "out.json"
     program = script(f"benchmarks/workloads/{name}.py")
-    ran = run([sys.executable, program, "--out", out, *arguments], storage)
+    ran = run([python, program, "--out", out, *arguments], storage)
     return ran, json.loads(out.read_text())
 
 

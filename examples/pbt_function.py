@@ -91,8 +91,9 @@ def build(options: argparse.Namespace) -> tune.Tuner:
     scheduler = PopulationBasedTraining(
         time_attr="training_iteration",
         perturbation_interval=INTERVAL_STEPS,
+        resample_probability=0.1,
         hyperparam_mutations={
-            "lr": tune.uniform(0.0001, 0.02),
+            "lr": tune.loguniform(0.0001, 0.01),
             "some_other_factor": [1, 2],
         },
     )

@@ -12,7 +12,6 @@ from typing import Any
 
 from benchmarks import ray_tune
 from benchmarks.measure import (
-    RAY_PYTHON,
     Figure,
     Goal,
     Measured,
@@ -66,56 +65,38 @@ def hand_once(seed: int) -> Sample:
     }
 
 
-def _pairs(options: Options) -> tuple[list[Sample], list[Sample], str]:
-    """Both programs in turn; ours is left out, with the reason, where it can't run."""
+def _pairs(options: Options) -> tuple[list[Sample], list[Sample]]:
+    """Both programs in turn, with the same seeds."""
     ours: list[Sample] = []
     hand: list[Sample] = []
-    reason = ""
     # The first pair fills caches of bytecode and pages, and is not counted.
-    for seed in range(options.times(full=9, quick=3) + 1):
-        say(f"example script and hand-written loop, seed {seed}")
-        if not reason:
-            try:
-                ours.append(ours_once(seed))
-            except Unmeasured as missing:
-                reason = str(missing)
+    for seed in range(options.runs + 1):
+        say(f"example script and hand-written loop, run {seed}")
+        ours.append(ours_once(seed))
         hand.append(hand_once(seed))
-    return ours[1:], hand[1:], reason
-
-
-def _ray(options: Options) -> tuple[Mapping[str, Any] | str, bool]:
-    """Ray Tune's figures by configuration, and whether they were measured just now."""
-    if options.ray and not options.quick and RAY_PYTHON.is_file():
-        say("Ray Tune, both configurations (minutes)")
-        return ray_tune.measured(), True
-    try:
-        return ray_tune.recorded(), False
-    except Unmeasured as missing:
-        return str(missing), False
+    return ours[1:], hand[1:]
 
 
 def measure(options: Options) -> Outcome:
     """Interleave ours and the hand-written loop, then Ray Tune."""
-    ours, hand, reason = _pairs(options)
-    ray, is_live = _ray(options)
-    values: dict[str, Measured | str] = {}
-    if reason:
-        values = {goal.key: reason for goal in (WHOLE, RAY, HAND)}
-    else:
-        ms = statistics.median(one["ms"] for one in ours)
-        values[WHOLE.key] = Measured(ms, spread([one["ms"] for one in ours]))
-        values[RAY.key] = _against_ray(ms, ray, is_live=is_live)
-        values[HAND.key] = _against_hand(ours, hand)
-    raw = {"ours": ours, "handwritten": hand, "ray": ray, "ray_is_live": is_live}
-    return Outcome(values, raw, (_beside(ours, hand, ray, is_live=is_live),))
-
-
-def _against_ray(ms: float, ray: Mapping[str, Any] | str, *, is_live: bool) -> Measured | str:
-    if isinstance(ray, str):
-        return ray
-    best = ray["configurations"][ray_tune.BEST]["ms_per_report"]
-    when = "measured in this run" if is_live else "recorded earlier"
-    return Measured(best / ms, f"Ray Tune: {best:.1f} ms a report, {when}")
+    ours, hand = _pairs(options)
+    per_report = [one["ms"] for one in ours]
+    ms = statistics.median(per_report)
+    reports = statistics.median(one["reports"] for one in ours)
+    values: dict[str, Measured | str] = {
+        WHOLE.key: Measured(ms, f"{spread(per_report)}; {reports:.0f} reports"),
+        HAND.key: _against_hand(ours, hand),
+    }
+    ray: dict[str, dict[str, Any]] = {}
+    try:
+        ray = ray_tune.measured(options)
+        title, best = ray_tune.best(ray)
+        detail = f"Ray Tune, {title}: {best['ms']:.1f} ms; its fit() alone {best['fit_ms']:.1f}"
+        values[RAY.key] = Measured(best["ms"] / ms, detail)
+    except Unmeasured as missing:
+        values[RAY.key] = str(missing)
+    raw = {"ours": ours, "handwritten": hand, "ray": ray}
+    return Outcome(values, raw, (_beside(ours, hand, ray),))
 
 
 def _against_hand(ours: Sequence[Sample], hand: Sequence[Sample]) -> Measured:
@@ -127,33 +108,30 @@ def _against_hand(ours: Sequence[Sample], hand: Sequence[Sample]) -> Measured:
 
 
 def _beside(
-    ours: Sequence[Sample],
-    hand: Sequence[Sample],
-    ray: Mapping[str, Any] | str,
-    *,
-    is_live: bool,
+    ours: Sequence[Sample], hand: Sequence[Sample], ray: Mapping[str, Mapping[str, Any]]
 ) -> Table:
-    rows: list[tuple[str, ...]] = []
-    if ours:
-        rows.append(("pbtune", "2", *_medians(ours, "wall_s", "ms"), "done"))
-    rows.append(("hand-written, whole process", "1", *_medians(hand, "wall_s", "whole_ms"), "done"))
-    rows.append(("hand-written, loop alone", "1", *_medians(hand, "loop_s", "ms"), "done"))
-    if not isinstance(ray, str):
-        label = "measured in this run" if is_live else "recorded earlier"
-        for title, one in ray["configurations"].items():
-            end = "died: " + one["errors"][0] if one["errors"] else "done"
-            name = f"Ray Tune {ray['versions']['ray']}, {title} ({label})"
-            numbers = (str(one["reports"]), f"{one['wall_s']:.1f}", f"{one['ms_per_report']:.1f}")
-            rows.append((name, str(one["slots"]), *numbers, end))
-    columns = ("program", "slots", "reports", "wall s", "ms a report", "end")
+    base = statistics.median(one["ms"] for one in ours)
+    rows = [
+        _row("pbtune, whole process", "2", ours, ("wall_s", "ms"), base),
+        _row("hand-written, whole process", "-", hand, ("wall_s", "whole_ms"), base),
+        _row("hand-written, loop alone", "-", hand, ("loop_s", "ms"), base),
+    ]
+    for title, one in ray.items():
+        end = f", died: {one['errors'][0]}" if one["errors"] else ""
+        name = f"Ray Tune {one['ray']}, {title}, whole process{end}"
+        rows.append(_row(name, str(one["slots"]), [one], ("wall_s", "ms"), base))
+    columns = ("program", "slots", "runs", "reports", "wall s", "ms a report", "over pbtune")
     return Table("The PBT function example, 8 members, medians", columns, tuple(rows))
 
 
-def _medians(samples: Sequence[Sample], wall: str, per_report: str) -> tuple[str, str, str]:
+def _row(
+    name: str, slots: str, samples: Sequence[Mapping[str, Any]], keys: tuple[str, str], base: float
+) -> tuple[str, ...]:
     reports, wall_s, ms = (
-        statistics.median(one[key] for one in samples) for key in ("reports", wall, per_report)
+        statistics.median(one[key] for one in samples) for key in ("reports", *keys)
     )
-    return (f"{reports:.0f}", f"{wall_s:.2f}", f"{ms:.3f}")
+    numbers = (f"{reports:.0f}", f"{wall_s:.2f}", f"{ms:.3f}", f"{ms / base:.2f}x")
+    return (name, slots, str(len(samples)), *numbers)
 
 
 FIGURE = Figure("example", (WHOLE, RAY, HAND), measure)

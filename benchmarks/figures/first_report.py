@@ -21,7 +21,7 @@ def measure(options: Options) -> Outcome:
     """Eight members on two slots, a function that uses numpy, each time a fresh process."""
     samples: list[float] = []
     entered: list[float] = []
-    for turn in range(options.times(full=9, quick=3) + 1):
+    for turn in range(options.runs + 1):
         say(f"first report, run {turn}")
         with storage_folder() as storage:
             _, got = workload("first_report", storage)

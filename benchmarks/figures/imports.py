@@ -16,6 +16,7 @@ from benchmarks.measure import (
 )
 
 IMPORT = Goal("import", "import pbtune, over bare Python", "ms", must=60, aim=25)
+STARTS_A_RUN = 4
 SPELLINGS = {
     "bare": "pass",
     "pbtune": "import pbtune",
@@ -29,7 +30,7 @@ def measure(options: Options) -> Outcome:
     say("import pbtune")
     with storage_folder() as storage:
         # The first round writes bytecode and is not counted.
-        for turn in range(options.times(full=20, quick=8) + 1):
+        for turn in range(STARTS_A_RUN * options.runs + 1):
             for name, statement in SPELLINGS.items():
                 ran = run([sys.executable, "-c", statement], storage)
                 if turn:

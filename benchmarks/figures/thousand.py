@@ -26,7 +26,7 @@ def measure(options: Options) -> Outcome:
     walls: list[float] = []
     memory: list[float] = []
     raw: list[dict[str, float]] = []
-    for turn in range(options.times(full=3, quick=1)):
+    for turn in range(options.runs):
         say(f"1,000 members, run {turn}")
         with storage_folder() as storage:
             ran, got = workload("thousand", storage)

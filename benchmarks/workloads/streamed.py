@@ -17,7 +17,7 @@ def main() -> None:
     """Run one trial, and write its timings to ``--out``."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", required=True)
-    parser.add_argument("--bursts", type=int, default=200)
+    parser.add_argument("--bursts", type=int, default=50)
     arguments = parser.parse_args()
 
     def train(_config: dict[str, object]) -> None:

@@ -102,6 +102,12 @@ class LocalStore(AbstractCheckpointStore):
         folder = self._folder(trial)
         # The parent is ours alone, so no name in it can be taken but by this process.
         temporary = f"{folder}/{_TEMPORARY}{os.getpid()}-{number}"
+        if temporary.startswith(f"{os.path.abspath(source)}/"):  # noqa: PTH100  the hot path
+            message = (
+                f"the checkpoint directory {str(source)!r} holds the run's own folder inside:"
+                f" write the state into a directory of its own"
+            )
+            raise CheckpointMissing(message)
         try:
             copy_tree(str(source), temporary, sync=self._sync)
         except FileExistsError:

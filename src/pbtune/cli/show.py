@@ -19,17 +19,18 @@ def command(run: str, storage: Path | None) -> None:
     from rich.console import Console  # noqa: PLC0415  heavy
 
     run_dir = find(run, storage)
-    console = Console(highlight=False)
-    with JournalReader(run_dir) as reader:
+    console = Console(markup=False, emoji=False, highlight=False)
+    with JournalReader(run_dir) as reader, reader.snapshot():
         view = RunView(reader)
         console.print(table(view, reader))
     header = view.header
-    console.print(f"{header.trainable} | seed {header.seed} | {run_dir}", markup=False)
+    # Not by rich, which breaks lines that are to be copied, such as paths and tracebacks.
+    click.echo(f"{header.trainable} | seed {header.seed} | {run_dir}")
     if view.experiment.halted is not None:
-        console.print(f"halted: {view.experiment.halted}", markup=False)
+        click.echo(f"halted: {view.experiment.halted}")
     for text in view.notices:
-        console.print(f"note: {text}", markup=False)
+        click.echo(f"note: {text}")
     for trial, failures in view.failures.items():
         for failed in failures:
-            console.print(f"{trial}: {failed.error}: {failed.message}", markup=False)
-        console.print(failures[-1].traceback, markup=False)
+            click.echo(f"{trial}: {failed.error}: {failed.message}")
+        click.echo(failures[-1].traceback)

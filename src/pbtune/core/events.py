@@ -52,7 +52,10 @@ class Reported(msgspec.Struct, frozen=True, tag="reported", tag_field="kind", om
 
 
 class Saved(msgspec.Struct, frozen=True, tag="saved", tag_field="kind", omit_defaults=True):
-    """A checkpoint is whole at its place. A record of its own, since an upload may end later."""
+    """A checkpoint is whole at its place. A record of its own, since an upload may end later.
+
+    ``number`` is the one in its name: the trial's next checkpoint gets a higher one.
+    """
 
     trial: str
     attempt: int
@@ -64,6 +67,7 @@ class Saved(msgspec.Struct, frozen=True, tag="saved", tag_field="kind", omit_def
     bytes: int = 0
     file_count: int = 0
     digest: str = ""
+    number: int = 0
 
 
 class Returned(msgspec.Struct, frozen=True, tag="returned", tag_field="kind", omit_defaults=True):

@@ -127,7 +127,8 @@ def _tagged(value: object, path: str) -> object:  # noqa: PLR0911  one return a 
         text = cast("str", value)
         if _SURROGATES.search(text) is None:
             return text
-        return {"$str": text.encode("utf-16-le", "surrogatepass").hex()}
+        # Not UTF-16: it would join two lone surrogates that happen to be neighbours.
+        return {"$str": text.encode("utf-8", "surrogatepass").hex()}
     if isinstance(value, Mapping):
         items = cast("Mapping[object, object]", value).items()
         return {_key(key, path): _tagged(item, _joined(path, key)) for key, item in items}
@@ -147,10 +148,14 @@ def _tagged_object(value: object, path: str) -> object:
             return _tagged(plain, path)
     elif type(value).__module__ == "numpy" and hasattr(value, "tolist"):
         return _tagged(cast("Any", value).tolist(), path)
-    for base in (bool, int, float, str):
-        if isinstance(value, base):
-            # A subclass, such as an IntEnum: stored as the plain value that it is.
-            return _tagged(base(value), path)
+    # A subclass, such as an IntEnum: stored as the plain value that it is. Its own __str__ may
+    # give another one: str(Colour.RED) is "Colour.RED".
+    if isinstance(value, int):
+        return _tagged(int.__int__(value), path)
+    if isinstance(value, float):
+        return _tagged(float.__float__(value), path)
+    if isinstance(value, str):
+        return _tagged(str.__str__(value), path)
     shown = f"{type(value).__module__}.{type(value).__qualname__}"
     message = (
         f"report() got {path!r} of type {shown}, which can't be stored. Report numbers, text,"
@@ -167,7 +172,8 @@ def _key(key: object, path: str) -> str:
     if not isinstance(key, str) or _SURROGATES.search(key):
         message = f"report() got the key {key!r} in {path or 'its metrics'}: keys must be text"
         raise MetricUnstorable(message)
-    return f"${key}" if key.startswith("$") else str(key)
+    plain = str.__str__(key)
+    return f"${plain}" if plain.startswith("$") else plain
 
 
 def _untagged(value: object) -> object:
@@ -184,7 +190,7 @@ def _untagged(value: object) -> object:
 
 
 def _text(units: str) -> str:
-    return bytes.fromhex(units).decode("utf-16-le", "surrogatepass")
+    return bytes.fromhex(units).decode("utf-8", "surrogatepass")
 
 
 def _tuple(parts: list[object]) -> tuple[object, ...]:

@@ -7,6 +7,7 @@ read without the script that wrote it. Derived views (ranking, waiting, slots, r
 up to date by ``_put`` alone, and ``validate`` recomputes them.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, cast
 
@@ -210,15 +211,17 @@ def _reported(state: Experiment, record: e.Reported) -> Experiment:
 
 def _saved(state: Experiment, record: e.Saved) -> Experiment:
     trial = _trial(state, record.trial, record.attempt)
-    point = RestorePoint(record.checkpoint, record.step, record.progress, record.time_total_s)
+    # NaN, from a report without time_attr, would break the order of those who wait.
+    progress = trial.progress if math.isnan(record.progress) else record.progress
+    point = RestorePoint(record.checkpoint, record.step, progress, record.time_total_s)
     keep = Kept(record.checkpoint, record.score)
     new = msgspec.structs.replace(
         trial,
         restore=point,
         own=record.checkpoint,
         kept=(*trial.kept, keep),
-        saved_count=trial.saved_count + 1,
-        progress=record.progress,
+        next_number=max(trial.next_number, record.number + 1),
+        progress=progress,
     )
     return _put(state, new, gained=(record.checkpoint,))
 
@@ -273,6 +276,7 @@ def _ranked(state: Experiment, record: d.Ranked) -> Experiment:
 
 def _exploited(state: Experiment, record: d.Exploited) -> Experiment:
     trial = _trial(state, record.trial)
+    is_further_on = record.progress > trial.source_progress
     new = moved(
         trial,
         Status.PAUSED,
@@ -287,7 +291,8 @@ def _exploited(state: Experiment, record: d.Exploited) -> Experiment:
         parent=record.donor,
         restore=RestorePoint(record.checkpoint, record.step, record.progress, record.time_total_s),
         source=record.checkpoint,
-        same_source_count=trial.same_source_count + 1 if trial.source == record.checkpoint else 0,
+        source_progress=max(record.progress, trial.source_progress),
+        stale_copy_count=0 if is_further_on else trial.stale_copy_count + 1,
     )
     return _put(state, new)
 

@@ -7,6 +7,7 @@ ordered, else they are drawn anew.
 """
 
 import copy
+import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, cast
@@ -136,7 +137,10 @@ _ANY_FLOAT: Final = Normal(0.0, 1.0)
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    """Whether a value can be perturbed. NaN and infinities have no neighbours: they are redrawn."""
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
 
 
 def _shifted(value: object, values: Sequence[object], rng: random.Random) -> tuple[object, str]:

@@ -83,13 +83,14 @@ def place(
     placements: list[Placement] = []
     free = [slot for slot in range(slot_count) if slot not in state.slots]
     behind = len(free)
-    for trial in sorted((state.trials[name] for name in held), key=lambda trial: trial.index):
+    # Those furthest ahead yield first: else one could yield, and be the next to start again.
+    for trial in sorted((state.trials[name] for name in held), key=_furthest_ahead):
         if len(state.waiting) <= behind:
             break
-        if _may_yield(trial) and state.waiting[behind][0] < trial.progress:
+        slot = _slot_to_yield(trial)
+        if slot is not None and state.waiting[behind][0] < trial.progress:
             placements.append(Yielded(trial.id, trial.attempt))
-            if trial.slot is not None:
-                free.append(trial.slot)
+            free.append(slot)
             behind += 1
     for placement in placements:
         state = fold(state, placement)
@@ -102,9 +103,14 @@ def place(
     return state, placements
 
 
-def _may_yield(trial: Trial) -> bool:
+def _furthest_ahead(trial: Trial) -> tuple[float, int]:
+    return (-trial.progress, trial.index)
+
+
+def _slot_to_yield(trial: Trial) -> int | None:
+    """The slot of a member that loses nothing by giving it up, because it has just saved."""
     point = trial.restore
-    return trial.slot is not None and point is not None and point.step == trial.step
+    return trial.slot if point is not None and point.step == trial.step else None
 
 
 def _start(trial: Trial, slot: int) -> Started:
@@ -153,6 +159,6 @@ def _start_command(settings: Settings, trial: Trial, slot: int) -> Start:
         step=trial.step,
         time_total_s=trial.time_total_s,
         checkpoint=None if point is None else point.checkpoint,
-        checkpoint_number=trial.saved_count,
+        checkpoint_number=trial.next_number,
         is_copy=trial.segment > 0 and point is not None and point.checkpoint == trial.source,
     )

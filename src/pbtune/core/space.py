@@ -236,8 +236,16 @@ def qrandn(mean: float, sd: float, q: float) -> Normal:
     return Normal(mean, sd, q)
 
 
+def _checked_whole(name: str, *arguments: float) -> None:
+    for number in arguments:
+        if number != int(number):
+            message = f"{_shown(name, *arguments)}: {number} is no whole number"
+            raise SpaceError(message)
+
+
 def _integer(name: str, lower: int, upper: int, *, is_log: bool = False) -> Integer:
     _checked(name, lower, upper, is_log=is_log)
+    _checked_whole(name, lower, upper)
     if lower == upper:
         message = f"{_shown(name, lower, upper)} is empty: the upper bound is exclusive"
         raise SpaceError(message)
@@ -247,6 +255,7 @@ def _integer(name: str, lower: int, upper: int, *, is_log: bool = False) -> Inte
 def _quantised(name: str, lower: int, upper: int, q: int, *, is_log: bool = False) -> Integer:
     _checked(name, lower, upper, is_log=is_log)
     _checked_q(name, lower, upper, q)
+    _checked_whole(name, lower, upper, q)
     return Integer(int(lower), int(upper), is_log, int(q))
 
 

@@ -73,8 +73,10 @@ class Trial(msgspec.Struct, frozen=True):
     ``attempt`` numbers every start, ``segment`` every exploit. ``own`` is the trial's newest own
     checkpoint; after an exploit it stays pinned until the copy has committed one of its own.
     ``decisions`` counts the scheduler's decisions on this trial: the address of its next draw.
-    ``source`` is the last exploit's checkpoint, ``same_source_count`` how often in a row it was
-    the same one again. ``redo``: the last attempt was cut short, so steps may be done again.
+    ``source`` is the last exploit's checkpoint, ``source_progress`` the furthest that any began at,
+    ``stale_copy_count`` how many in a row began no further on. ``next_number`` is the least number
+    that no checkpoint of the trial has had. ``redo``: the last attempt was cut short, so steps may
+    be done again.
     """
 
     id: str
@@ -96,9 +98,10 @@ class Trial(msgspec.Struct, frozen=True):
     kept: tuple[Kept, ...] = ()
     parent: str | None = None
     source: str | None = None
-    same_source_count: int = 0
+    source_progress: float = 0.0
+    stale_copy_count: int = 0
     redo: bool = False
-    saved_count: int = 0
+    next_number: int = 0
 
     @property
     def is_live(self) -> bool:

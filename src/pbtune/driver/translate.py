@@ -115,4 +115,5 @@ def _saved(settings: Settings, report: Report, committed: Committed) -> Saved:
         bytes=committed.bytes,
         file_count=committed.file_count,
         digest=committed.digest,
+        number=committed.number,
     )

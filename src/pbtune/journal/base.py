@@ -27,7 +27,7 @@ class ReportRow(msgspec.Struct, frozen=True):
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One record in its place: ``id`` counts records, ``commit`` transactions."""
+    """One record in its place: ``id`` counts records, ``commit`` the transactions that had any."""
 
     id: int
     commit: int

@@ -32,12 +32,11 @@ class RunLock:
             raise self._locked(os.getpid())
         fd = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         if not _try_lock(fd):
+            pid = None
             with suppress(OSError, ValueError):
                 pid = int(os.read(fd, 32))
-                os.close(fd)
-                raise self._locked(pid)
             os.close(fd)
-            raise self._locked(None)
+            raise self._locked(pid)
         os.ftruncate(fd, 0)
         os.write(fd, str(os.getpid()).encode())
         self._fd = fd
@@ -60,14 +59,14 @@ class RunLock:
 def _try_lock(fd: int) -> bool:
     """Whether nobody else held it. POSIX locks are not inherited by forked children."""
     if sys.platform == "win32":
-        import msvcrt  # noqa: PLC0415
+        import msvcrt  # noqa: PLC0415  only there
 
         try:
             msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
         except OSError:
             return False
         return True
-    import fcntl  # noqa: PLC0415
+    import fcntl  # noqa: PLC0415  not there
 
     try:
         fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -24,7 +24,7 @@ class MemoryJournal(AbstractJournal):
     def append(self, records: Sequence[Record], rows: Sequence[ReportRow], at: float) -> int:
         """See the base class."""
         bodies = [encode_record(record) for record in records]
-        self._commit += 1
+        self._commit += bool(records)
         self.rows += [(row, None) for row in rows]
         self._records += [(self._commit, at, body) for body in bodies]
         for record in records:

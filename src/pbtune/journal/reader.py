@@ -1,7 +1,8 @@
 """What every reader opens: the journal, read-only, while its driver may be writing."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, final
 from urllib.parse import quote
@@ -11,7 +12,7 @@ import msgspec
 from pbtune.core.exact import decode_metrics
 from pbtune.errors import RunUnreadable
 from pbtune.journal.base import Entry
-from pbtune.journal.sqlite import check_format, read_entries
+from pbtune.journal.sqlite import check_format, read_entries, readable
 
 DATABASE: Final = "run.db"
 _COLUMNS: Final = (
@@ -54,14 +55,14 @@ class JournalReader:
             raise RunUnreadable(message)
         # immutable=0: the driver may be writing; a WAL is read through its shared memory.
         uri = f"file:{quote(str(path.absolute()))}?mode=ro"
-        try:
+        self._path = path
+        with readable(path), ExitStack() as undo:
             self._connection = sqlite3.connect(
                 uri, uri=True, isolation_level=None, timeout=_BUSY_S, check_same_thread=False
             )
+            undo.callback(self.close)
             self.header = check_format(self._connection, path)
-        except (sqlite3.DatabaseError, KeyError, msgspec.MsgspecError) as error:
-            message = f"{path} can't be read as a run of pbtune: {error}"
-            raise RunUnreadable(message) from error
+            undo.pop_all()
 
     def __enter__(self) -> "JournalReader":
         """Itself."""
@@ -75,9 +76,20 @@ class JournalReader:
         """Let go of the file."""
         self._connection.close()
 
+    @contextmanager
+    def snapshot(self) -> Generator[None, None, None]:
+        """What is read inside is of one moment, while the driver goes on writing."""
+        self._connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("COMMIT")
+
     def entries(self, after: int = 0) -> Iterator[Entry]:
         """The records with an id above ``after``, in order."""
-        return read_entries(self._connection, after)
+        with readable(self._path):
+            yield from read_entries(self._connection, after)
 
     def reports(
         self, trial: str | None = None, *, superseded: bool = False
@@ -95,8 +107,9 @@ class JournalReader:
             values.append(trial)
         if not superseded:
             query += " AND superseded_by IS NULL"
-        for row in self._connection.execute(f"{query} ORDER BY id", values):
-            yield StoredReport(*row)
+        with readable(self._path):
+            for row in self._connection.execute(f"{query} ORDER BY id", values):
+                yield StoredReport(*row)
 
     def last_reports(self) -> dict[str, StoredReport]:
         """Each trial's newest report; trials without one are left out."""
@@ -107,7 +120,8 @@ class JournalReader:
             "  ORDER BY r.segment DESC, r.step DESC LIMIT 1)"
             " FROM events e WHERE e.kind = 'created')"
         )
-        rows = [StoredReport(*row) for row in self._connection.execute(query)]
+        with readable(self._path):
+            rows = [StoredReport(*row) for row in self._connection.execute(query)]
         return {row.trial: row for row in rows}
 
     def report_count(self) -> int:

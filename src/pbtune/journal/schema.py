@@ -57,7 +57,12 @@ SELECT
     states.trial AS trial,
     json_extract(states.record, '$.index') AS number,
     CASE s.kind
-        WHEN 'started' THEN CASE WHEN s.id < last_opened.id THEN 'PENDING' ELSE 'RUNNING' END
+        WHEN 'started' THEN CASE
+            WHEN s.id > last_opened.id THEN 'RUNNING'
+            WHEN EXISTS (
+                SELECT 1 FROM events p
+                WHERE p.trial = states.trial AND p.kind IN ('saved', 'exploited')) THEN 'PAUSED'
+            ELSE 'PENDING' END
         WHEN 'yielded' THEN 'PAUSED'
         WHEN 'exploited' THEN 'PAUSED'
         WHEN 'completed' THEN 'DONE'

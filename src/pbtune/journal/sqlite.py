@@ -6,7 +6,8 @@ SQLite moves the WAL into the database when the driver is idle, since that stall
 
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, final
 
@@ -75,17 +76,17 @@ class SqliteJournal(AbstractJournal):
         if not path.is_file():
             message = f"{path.parent} has no {path.name}: it is no run of pbtune"
             raise RunUnreadable(message)
-        try:
+        with readable(path), ExitStack() as undo:
             connection = _connected(path, durability)
+            undo.callback(connection.close)
             check_format(connection, path)
-            return cls(connection)
-        except sqlite3.DatabaseError as error:
-            message = f"{path} is damaged: {error}"
-            raise RunUnreadable(message) from error
+            journal = cls(connection)
+            undo.pop_all()
+            return journal
 
     def append(self, records: Sequence[Record], rows: Sequence[ReportRow], at: float) -> int:
         """See the base class."""
-        self._commit += 1
+        commit = self._commit + 1
         self._is_dirty = True
         execute = self._connection.execute
         execute("BEGIN IMMEDIATE")
@@ -95,15 +96,19 @@ class SqliteJournal(AbstractJournal):
             if rows:
                 self._connection.executemany(_REPORT, map(_report_values, rows))
             for record in records:
-                cursor = execute(_EVENT, (self._commit, at, VERSION, *_event_values(record)))
+                cursor = execute(_EVENT, (commit, at, VERSION, *_event_values(record)))
                 last = cursor.lastrowid or 0
                 if isinstance(record, Started) and record.supersedes:
                     new = record.attempt
                     execute(_SUPERSEDE, (new, record.trial, record.segment, record.step, new))
             execute("COMMIT")
         except BaseException:
-            execute("ROLLBACK")
+            # SQLite has rolled back by itself when the disk is full, and would complain.
+            if self._connection.in_transaction:
+                execute("ROLLBACK")
             raise
+        if records:
+            self._commit = commit
         return last
 
     def entries(self, after: int = 0) -> Iterator[Entry]:
@@ -136,6 +141,16 @@ def _connected(path: Path, durability: str) -> sqlite3.Connection:
     connection.execute(f"PRAGMA synchronous={synchronous}")
     connection.execute(f"PRAGMA wal_autocheckpoint={_WAL_PAGES_MAX}")
     return connection
+
+
+@contextmanager
+def readable(path: Path) -> Generator[None, None, None]:
+    """What SQLite and the decoder say of a damaged database, as ``RunUnreadable``."""
+    try:
+        yield
+    except (sqlite3.DatabaseError, KeyError, ValueError) as error:
+        message = f"{path} can't be read as a run of pbtune: {type(error).__name__}: {error}"
+        raise RunUnreadable(message) from error
 
 
 def check_format(connection: sqlite3.Connection, path: Path) -> Header:

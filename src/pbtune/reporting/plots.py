@@ -64,28 +64,18 @@ def plot_run(
 
     Raises:
         NoResult: If nothing was reported yet.
-        SettingsError: If ``compare`` names what the run doesn't have; or without matplotlib.
+        SettingsError: If ``compare`` names what the run doesn't have, if the picture can't be
+            written, or without matplotlib.
     """
     try:
         from matplotlib import colormaps  # noqa: PLC0415  optional
-        from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
-        from matplotlib.figure import Figure  # noqa: PLC0415
+        from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415  optional
+        from matplotlib.figure import Figure  # noqa: PLC0415  optional
     except ImportError as error:
         message = "pictures need matplotlib: pip install 'pbtune[plot]'"
         raise SettingsError(message) from error
-    with JournalReader(run_dir) as reader:
-        view = RunView(reader)
-        series = _series(reader)
-        best = winner(view, reader)
-    if not series:
-        message = f"{run_dir} has no reports yet: there is nothing to draw"
-        raise NoResult(message)
-    wheel = colormaps["tab10" if len(view.trials) <= 10 else "viridis"]  # noqa: PLR2004
-    count = max(10, len(view.trials))
-    colors = {trial.id: wheel(trial.index % count / (count - 1)) for trial in view.trials}
-    pieces = [] if best is None else lineage(view, best.id)
-    drawing = _Drawing(view, series, colors, pieces)
-    paths = _paths(view, dict(compare or {}), series)
+    drawing = _read(run_dir, colormaps)
+    paths = _paths(drawing.view, dict(compare or {}), drawing.series)
     figure = Figure(
         figsize=(_WIDTH_INCHES, _SCORE_INCHES + _PANEL_INCHES * len(paths)), layout="constrained"
     )
@@ -97,10 +87,29 @@ def plot_run(
     for at, name in enumerate(paths):
         _draw_hyperparameter(axes[at + 1], drawing, name, (compare or {}).get(name))
     axes[-1].set_xlabel("training steps, counted along the lineage")
-    figure.suptitle(_title(view, best.id if best else None), fontsize="medium")
+    figure.suptitle(_title(drawing), fontsize="medium")
     if path is not None:
-        figure.savefig(str(path), dpi=_DPI)
+        try:
+            figure.savefig(str(path), dpi=_DPI)
+        except (OSError, ValueError) as error:
+            message = f"the picture can't be written to {path}: {error}"
+            raise SettingsError(message) from error
     return figure
+
+
+def _read(run_dir: Path, colormaps: Mapping[str, Any]) -> _Drawing:
+    with JournalReader(run_dir) as reader, reader.snapshot():
+        view = RunView(reader)
+        series = _series(reader)
+        best = winner(view, reader)
+    if not series:
+        message = f"{run_dir} has no reports yet: there is nothing to draw"
+        raise NoResult(message)
+    wheel = colormaps["tab10" if len(view.trials) <= 10 else "viridis"]  # noqa: PLR2004
+    count = max(10, len(view.trials))
+    colors = {trial.id: wheel(trial.index % count / (count - 1)) for trial in view.trials}
+    pieces = [] if best is None else lineage(view, best.id)
+    return _Drawing(view, series, colors, pieces)
 
 
 def _paths(view: RunView, compare: dict[str, str], series: list[_Series]) -> list[str]:
@@ -129,10 +138,10 @@ def _series(reader: JournalReader) -> list[_Series]:
     ]
 
 
-def _title(view: RunView, best: str | None) -> str:
-    members = len(view.trials)
-    title = f"{view.header.name}: {members} members, {len(view.exploits)} exploits"
-    return title if best is None else f"{title}; {best} won"
+def _title(drawing: _Drawing) -> str:
+    view = drawing.view
+    title = f"{view.header.name}: {len(view.trials)} members, {len(view.exploits)} exploits"
+    return f"{title}; {drawing.pieces[-1].trial} won" if drawing.pieces else title
 
 
 def _draw_scores(axes: "Axes", drawing: _Drawing) -> None:

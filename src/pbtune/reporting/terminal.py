@@ -9,7 +9,8 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO, final
 
@@ -79,14 +80,14 @@ class TerminalView:
         began_s = time.monotonic()
         pace_s, next_s = FIRST_LINE_S, began_s + FIRST_LINE_S
         while not self._stopping.wait(REFRESH_S):
+            view.refresh()
             logs.follow(view)
             if time.monotonic() >= next_s:
-                view.refresh()
                 self._print(summary(view, reader))
                 pace_s = min(pace_s * 1.5, LINE_S_MAX)
                 next_s = time.monotonic() + pace_s
         view.refresh()
-        logs.follow(view)
+        logs.follow(view, is_last=True)
         self._print(summary(view, reader))
 
     def _print(self, line: str) -> None:
@@ -94,16 +95,17 @@ class TerminalView:
 
     def _live(self, reader: JournalReader) -> None:
         from rich.console import Console  # noqa: PLC0415  heavy
-        from rich.live import Live  # noqa: PLC0415
+        from rich.live import Live  # noqa: PLC0415  heavy
 
-        console = Console(file=self._stream)
+        # A run, a value or a printed line may look like rich's markup: "[/lr]", ":warning:".
+        console = Console(file=self._stream, markup=False, emoji=False, highlight=False)
         view = RunView(reader)
-        logs = self._logs(lambda line: console.print(line, markup=False, highlight=False))
+        logs = self._logs(lambda line: console.print(line, soft_wrap=True))
         with Live(console=console, auto_refresh=False) as live:
             while True:
                 is_last = self._stopping.wait(REFRESH_S)
                 view.refresh()
-                logs.follow(view)
+                logs.follow(view, is_last=is_last)
                 live.update(table(view, reader), refresh=True)
                 if is_last:
                     return
@@ -121,21 +123,29 @@ class Logs:
         self._write = write
         self._places: dict[str, int] = {}
 
-    def follow(self, view: RunView) -> None:
-        """Give on what is new; half a line waits for its end."""
+    def follow(self, view: RunView, *, is_last: bool = False) -> None:
+        """Give on what is new; half a line waits for its end, or for the run's."""
         if self._write is None:
             return
         for trial in view.experiment.trials:
             path = self._run_dir / trial / LOG_NAME
-            if not path.exists():
-                continue
-            with path.open("rb") as file:
+            if path.exists():
+                for text in self._read(trial, path, is_last=is_last):
+                    for line in text.decode(errors="replace").splitlines():
+                        self._write(f"({trial}) {line}")
+
+    def _read(self, trial: str, path: Path, *, is_last: bool) -> Iterator[bytes]:
+        is_full = True
+        with path.open("rb") as file:
+            while is_full:
                 file.seek(self._places.get(trial, 0))
                 chunk = file.read(_READ_BYTES)
-            end = chunk.rfind(b"\n") + 1
-            self._places[trial] = self._places.get(trial, 0) + end
-            for line in chunk[:end].decode(errors="replace").splitlines():
-                self._write(f"({trial}) {line}")
+                is_full = len(chunk) == _READ_BYTES
+                end = chunk.rfind(b"\n") + 1
+                if (is_full and end == 0) or (is_last and not is_full):
+                    end = len(chunk)
+                self._places[trial] = self._places.get(trial, 0) + end
+                yield chunk[:end]
 
 
 def summary(view: RunView, reader: JournalReader) -> str:
@@ -152,7 +162,7 @@ def summary(view: RunView, reader: JournalReader) -> str:
         states,
         f"{len(view.exploits)} exploits",
     ]
-    best = max(scores(view, reader), default=None)
+    best = max(scores(view, reader), default=None, key=itemgetter(0))
     if best is not None and view.header.metric is not None:
         score = -best[0] if view.header.mode == "min" else best[0]
         parts.append(f"best {view.header.metric} {score:.5g} ({best[1]})")
@@ -160,14 +170,16 @@ def summary(view: RunView, reader: JournalReader) -> str:
 
 
 def scores(view: RunView, reader: JournalReader) -> list[tuple[float, str]]:
-    """Each member's last score, oriented so that larger is better; NaN is left out."""
+    """Members' last scores in their order, oriented so that larger is better; NaN is left out."""
     metric = view.header.metric
     if metric is None:
         return []
     sign = -1 if view.header.mode == "min" else 1
+    last = reader.last_reports()
     found = [
-        (sign * number(report.metrics(), metric), trial)
-        for trial, report in reader.last_reports().items()
+        (sign * number(last[trial.id].metrics(), metric), trial.id)
+        for trial in view.trials
+        if trial.id in last
     ]
     return [(score, trial) for score, trial in found if not math.isnan(score)]
 

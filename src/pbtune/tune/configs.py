@@ -1,6 +1,7 @@
 """The settings that a user types, under Tune's names and with Tune's defaults."""
 
 import os
+from abc import ABC
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal, final
@@ -19,7 +20,7 @@ def check_mode(mode: object) -> None:
         raise SettingsError(message)
 
 
-class _Settings:
+class _Settings(ABC):  # noqa: B024  nothing is left open: it only shows what it was given
     """Prints as the call that makes it."""
 
     def __repr__(self) -> str:

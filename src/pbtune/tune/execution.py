@@ -4,6 +4,7 @@ import platform
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import final
 
@@ -21,7 +22,7 @@ from pbtune.driver.clock import SystemClock
 from pbtune.driver.loop import Driver
 from pbtune.driver.run_folder import DATABASE, claim, default_name
 from pbtune.driver.user_calls import SeededCalls
-from pbtune.errors import UserError
+from pbtune.errors import Unpicklable, UserError
 from pbtune.executors.base import AbstractExecutor
 from pbtune.executors.inline import InlineExecutor
 from pbtune.executors.processes.executor import ProcessExecutor
@@ -131,16 +132,43 @@ def execute(execution: Execution) -> ResultGrid:
     prepares the rest.
     """
     settings = execution.settings()
-    make_executor = _prepared(execution)
-    name = execution.run_config.name or default_name(execution.trainable_name, execution.started_at)
+    with ExitStack() as undo:
+        make_executor = _prepared(execution, undo)
+        run_dir = _claimed(execution)
+        try:
+            executor = make_executor(execution.worker_settings(settings, run_dir))
+        except Unpicklable:
+            # Nothing has begun: leave no folder of a run that never was.
+            run_dir.rmdir()
+            raise
+        undo.callback(executor.close, 0.0)
+        state, driver = _driven(execution, settings, run_dir, executor)
+    if driver.fatal is not None:
+        raise UserError(driver.fatal.message)
+    results = ResultGrid(run_dir, execution.metric, execution.mode, execution.objects)
+    if state.halted is not None and execution.run_config.failure_config.fail_fast == "raise":
+        for error in results.errors:
+            raise error
+    return results
+
+
+def _claimed(execution: Execution) -> Path:
+    wanted = execution.run_config.name
+    name = wanted or default_name(execution.trainable_name, execution.started_at)
     run_dir = claim(execution.storage_root, name)
-    if execution.run_config.name not in {None, run_dir.name}:
+    if wanted not in {None, run_dir.name}:
         warnings.warn(
             f"the name {name!r} is taken: this run is {run_dir.name!r}",
             PbtuneWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
-    executor = make_executor(execution.worker_settings(settings, run_dir))
+    return run_dir
+
+
+def _driven(
+    execution: Execution, settings: Settings, run_dir: Path, executor: AbstractExecutor
+) -> tuple[Experiment, Driver]:
+    """The run from its first record to its last."""
     with RunLock(run_dir):
         journal = SqliteJournal.create(run_dir / DATABASE, execution.header(run_dir))
         view = TerminalView(run_dir, execution.run_config.verbose, sys.stdout)
@@ -157,22 +185,19 @@ def execute(execution: Execution) -> ResultGrid:
             view.stop()
             journal.close()
     notices.raise_held()
-    if driver.fatal is not None:
-        raise UserError(driver.fatal.message)
-    results = ResultGrid(run_dir, execution.metric, execution.mode, execution.objects)
-    if state.halted is not None and execution.run_config.failure_config.fail_fast == "raise":
-        for error in results.errors:
-            raise error
-    return results
+    return state, driver
 
 
-def _prepared(execution: Execution) -> Callable[[WorkerSettings], AbstractExecutor]:
+def _prepared(
+    execution: Execution, undo: ExitStack
+) -> Callable[[WorkerSettings], AbstractExecutor]:
     """Start what can start before the run's folder is known."""
     trainable, objects = execution.trainable, execution.objects
     if execution.machine.executor == "inline":
         return lambda settings: InlineExecutor(settings, trainable, objects)
     modules = needed_modules(trainable)
     first = [Launcher(modules, threads=1)]
+    undo.callback(lambda: [launcher.close() for launcher in first])
 
     def make(settings: WorkerSettings) -> AbstractExecutor:
         payload = pickled(Job(settings, trainable, objects))

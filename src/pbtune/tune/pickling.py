@@ -30,7 +30,7 @@ def pickled(job: Job) -> bytes:
 
 
 def _fails(value: object, dumps: Callable[[object], bytes]) -> bool:
-    # As above: whatever pickling the user's object raises is the answer.
+    # The same boundary: whatever pickling the user's object raises is the answer.
     try:
         dumps(value)
     except Exception:  # noqa: BLE001

@@ -126,7 +126,7 @@ class ResultGrid:
     ) -> None:
         self._run_dir = Path(run_dir)
         self._objects = objects
-        with JournalReader(self._run_dir) as reader:
+        with JournalReader(self._run_dir) as reader, reader.snapshot():
             view = RunView(reader)
             self._metric = metric or view.header.metric
             self._mode = mode or view.header.mode

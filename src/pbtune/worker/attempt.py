@@ -1,11 +1,12 @@
 """Call the user's function for one attempt, and tell the driver how it ended."""
 
+import os
 import pickle
 import random
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from typing import cast, final
+from typing import NoReturn, cast, final
 
 from pbtune.checkpoints.store import AbstractCheckpointStore
 from pbtune.core.values import resolved
@@ -52,6 +53,7 @@ class Runner:
         self._objects = objects
         self._channel = channel
         self._store = store
+        self._pid = os.getpid()
 
     def run(self, begin: Begin) -> Begin | End | None:
         """Carry out one order.
@@ -63,9 +65,12 @@ class Runner:
         session = Session(self._settings, begin, config, self._channel, self._store)
         seed_globals(begin.seed)
         api.enter(session)
+        error: BaseException | None = None
         try:
             error = self._call(config)
         finally:
+            if os.getpid() != self._pid:
+                end_forked_child(error or sys.exc_info()[1])
             api.leave()
             session.close()
         if session.next_order is not None:
@@ -105,6 +110,18 @@ class Runner:
         return None
 
 
+def end_forked_child(error: BaseException | None) -> NoReturn:
+    """End a child that came out of the function: only its parent may go on with the channel."""
+    code = 0
+    if isinstance(error, SystemExit):
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+    elif error is not None:
+        traceback.print_exception(error)
+        code = 1
+    sys.stdout.flush()
+    os._exit(code)
+
+
 def error_message(begin: Begin, error: BaseException) -> Errored:
     """What the driver is told about an exception; the traceback starts at the user's function."""
     tb = error.__traceback__
@@ -115,6 +132,19 @@ def error_message(begin: Begin, error: BaseException) -> Errored:
     if isinstance(error, SystemExit):
         said = f"the training function called sys.exit({error.code!r})"
     else:
-        said = str(error)
+        said = _said(error)
     fatal = isinstance(error, MetricMissing)
-    return Errored(begin.trial, begin.attempt, name, said, text, fatal)
+    return Errored(begin.trial, begin.attempt, name, _sendable(said), _sendable(text), fatal)
+
+
+def _said(error: BaseException) -> str:
+    # The boundary of user code again: an exception's text may itself raise.
+    try:
+        return str(error)
+    except Exception as problem:  # noqa: BLE001
+        return f"its text can't be shown: str() raised {type(problem).__qualname__}"
+
+
+def _sendable(text: str) -> str:
+    """Text without lone surrogates, which names of files bring and no frame can hold."""
+    return text.encode(errors="backslashreplace").decode()

@@ -13,13 +13,14 @@ import signal
 import socket
 import sys
 import threading
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Final, final
+from typing import Final, cast, final
 
 import msgspec
 
 from pbtune.checkpoints.store import LocalStore
-from pbtune.worker.attempt import Runner, Trainable
+from pbtune.worker.attempt import Runner, Trainable, error_message
 from pbtune.worker.channel import PipeChannel
 from pbtune.worker.protocol import Begin, Begun, End, Unfit, WorkerSettings
 
@@ -54,8 +55,6 @@ def work(control: socket.socket, stream_fd: int, payload: bytes) -> None:
     except BaseException as error:  # noqa: BLE001
         order = channel.next_order()
         if isinstance(order, Begin):
-            from pbtune.worker.attempt import error_message  # noqa: PLC0415
-
             channel.tell(error_message(order, error))
         channel.next_order()
         return
@@ -101,6 +100,10 @@ class Surroundings:
         self._thread_count = threading.active_count()
         self._umask = os.umask(0o077)
         os.umask(self._umask)
+        self._streams = (sys.stdout, sys.stderr)
+        for stream in self._streams:
+            # What is printed must be in the log when the process dies by a signal.
+            cast("TextIOWrapper", stream).reconfigure(line_buffering=True)
         self._log_dir: Path | None = None
 
     def redirect(self, trial_dir: Path) -> None:
@@ -121,10 +124,12 @@ class Surroundings:
         Returns:
             Why this process should run no other attempt; None if it is clean.
         """
-        for stream in (sys.stdout, sys.stderr):
-            # A function may have closed or replaced them.
-            with contextlib.suppress(ValueError, AttributeError, OSError):
+        sys.stdout, sys.stderr = self._streams
+        for stream in self._streams:
+            with contextlib.suppress(ValueError, OSError):
                 stream.flush()
+        # A timer that the function left running would end the next attempt.
+        signal.setitimer(signal.ITIMER_REAL, 0)
         with contextlib.suppress(OSError):
             os.chdir(self._cwd)
         if os.environ != self._environ:
@@ -133,6 +138,8 @@ class Surroundings:
         os.umask(self._umask)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if any(stream.closed for stream in self._streams):
+            return "the function closed the standard output"
         if threading.active_count() > self._thread_count:
             names = ", ".join(thread.name for thread in threading.enumerate()[1:])
             return f"threads outlive the function: {names}"

@@ -25,6 +25,9 @@ from pbtune.worker.protocol import Asked, Begin, End, Proceed, Streamed, Unfit, 
 SWALLOWED_COUNT_MAX: Final = 3
 """Interrupts that a function may swallow before its process is given up."""
 _MISSING: Final = object()
+_FORESEEN: Final = frozenset({"training_iteration", "time_total_s", "done"})
+"""Keys whose next value is known, or can't be."""
+_INT_MIN, _INT_MAX = -(1 << 63), (1 << 64) - 1
 
 
 class Unwound(SystemExit):
@@ -49,12 +52,19 @@ def plain(value: object) -> Observed:
     """A reported value as plain data: numpy's and torch's scalars by ``item()``."""
     if value is _MISSING or value is None:
         return None
-    if type(value) in (float, int, bool, str):
+    if type(value) in (float, bool, str):
         return cast("Observed", value)
     item = getattr(value, "item", None)
     if callable(item):
         value = item()
-    return value if isinstance(value, (float, int, bool, str)) else str(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        # A frame holds 64 bits; decisions need no more than a float's precision.
+        return int(value) if _INT_MIN <= value <= _INT_MAX else float(value)
+    for kind in (bool, float, str):
+        # A subclass as what it is, since no frame can hold it.
+        if isinstance(value, kind):
+            return kind(value)
+    return str(value)
 
 
 @final
@@ -88,6 +98,8 @@ class Session:
         self._time_total_s = begin.time_total_s
         self._rules: tuple[Rule, ...] = begin.lease.rules
         self._every = begin.lease.every
+        # Every lease of a run has rules for the same keys.
+        self._counted = {rule.key for rule in self._rules} - _FORESEEN
         self._number = begin.checkpoint_number
         self._checkpoint = begin.checkpoint
         self._asked_for_checkpoint = False
@@ -112,6 +124,8 @@ class Session:
         step = self._step + 1
         # From here on the report counts; what failed above left no trace.
         self._step = step
+        if self._counted:
+            self._foresee(metrics)
         if self._blocks(metrics, step, total_s, has_checkpoint=committed is not None):
             self._ask(metrics, body, total_s, committed)
             return
@@ -232,13 +246,16 @@ class Session:
         observed: dict[str, Observed] = {}
         for key in self.settings.observed:
             value = plain(found(metrics, key))
-            if value is None:
-                continue
-            observed[key] = value
-            if isinstance(value, (int, float)):
-                _, last = self._last_values.get(key, (0.0, 0.0))
-                self._last_values[key] = (last, float(value))
+            if value is not None:
+                observed[key] = value
         return observed
+
+    def _foresee(self, metrics: Mapping[str, object]) -> None:
+        for key in self._counted:
+            value = plain(found(metrics, key))
+            if isinstance(value, (int, float)):
+                _, last = self._last_values.get(key, (value, value))
+                self._last_values[key] = (last, value)
 
     def _commit(self, checkpoint: Checkpoint) -> Committed:
         trial = self.begin.trial

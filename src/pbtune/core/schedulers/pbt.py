@@ -27,10 +27,11 @@ from pbtune.core.schedulers.base import AbstractScheduler
 from pbtune.core.trial import Config, Rank, Trial
 
 AUTO_FILLED: Final = frozenset({"training_iteration", "time_total_s"})
-SAME_SOURCE_COUNT_MAX: Final = 10
-"""Copies in a row from one unchanged checkpoint before a member is left to train by itself.
+STALE_COPY_COUNT_MAX: Final = 10
+"""Copies in a row that begin no further on, before a member is left to train by itself.
 
-A donor that hangs would else be copied for ever, and nobody would get further than it did.
+Donors that hang, or that get no slot because the copy is always behind them, would else be copied
+for ever, and nobody would get further than they did.
 """
 
 
@@ -131,9 +132,9 @@ class PBT(AbstractScheduler, frozen=True):
             return Skipped(trial.id, why)
         rng = rng_for(objective.seed, "exploit", trial.id, trial.decisions)
         donor, rank = rng.choice(ready)
-        same = rank.checkpoint == trial.source
-        if same and trial.same_source_count >= SAME_SOURCE_COUNT_MAX:
-            return Skipped(trial.id, f"{donor.id} has not moved since the last copies of it")
+        is_stale = rank.progress <= trial.source_progress
+        if is_stale and trial.stale_copy_count >= STALE_COPY_COUNT_MAX:
+            return Skipped(trial.id, f"{donor.id} is no further on than the last copies began")
         return self._exploited(trial, donor, rank, objective)
 
     def _exploited(self, trial: Trial, donor: Trial, rank: Rank, objective: Objective) -> Exploited:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, final
 
 from pbtune.core.plan import Command, Continue, Running, Start, Stop
+from pbtune.errors import EnvironmentFault
 from pbtune.executors.base import AbstractExecutor, Turn
 from pbtune.executors.inline import begin_order
 from pbtune.executors.processes.handle import Handle
@@ -94,8 +95,14 @@ class ProcessExecutor(AbstractExecutor):
 
     def _spawn(self, slot: int) -> Handle:
         self._next_worker += 1
-        control, stream_fd = self._launcher.spawn(self._next_worker)
-        handle = Handle(self._next_worker, slot, control, stream_fd)
+        worker = self._next_worker
+        try:
+            control, stream_fd = self._launcher.spawn(worker)
+        except EnvironmentFault:
+            # It has just died, and its end of file hasn't been read yet.
+            self._arrived += self._template_died()
+            control, stream_fd = self._launcher.spawn(worker)
+        handle = Handle(worker, slot, control, stream_fd)
         self._handles[slot] = handle
         self._by_fd[control.fileno()] = handle
         self._poll.register(control, select.POLLIN)

@@ -89,6 +89,8 @@ class Launcher:
         try:
             self.control.sendmsg([framed(Spawn(worker))], ancillary)
         except ConnectionError as error:
+            ours.close()
+            os.close(read_fd)
             message = "the process that starts workers has died; see its output above"
             raise EnvironmentFault(message) from error
         finally:

@@ -1,0 +1,194 @@
+"""The command line, as a person types it."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from pbtune.cli import VERBS
+from pbtune.journal.lock import LOCK_NAME
+from pbtune.version import __version__
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def test_help_names_every_verb_with_its_line(call):
+    for flag in ("--help", "-h"):
+        result = call(flag)
+        assert result.exit_code == 0
+        for verb, (_, line) in VERBS.items():
+            assert verb in result.output
+            assert line in result.output
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself(call, verb):
+    result = call(verb, "--help")
+    assert result.exit_code == 0
+    assert f"Usage: main {verb}" in result.output
+
+
+def test_the_version_is_told(call):
+    assert call("--version").output == f"pbtune, version {__version__}\n"
+
+
+def test_a_verb_that_is_none_is_a_usage_error(call):
+    result = call("paint")
+    assert result.exit_code == 2
+    assert "paint" in result.output
+
+
+@pytest.mark.slow
+def test_the_module_is_the_command():
+    command = [sys.executable, "-m", "pbtune", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == f"pbtune, version {__version__}\n"
+
+
+def test_list_shows_the_runs_the_newest_first(call):
+    result = call("list")
+    assert result.exit_code == 0
+    lines = [line for line in result.output.splitlines() if "ended" in line]
+    assert ["fail" in line for line in lines] == [True, False]
+    assert ["climb" in line for line in lines] == [False, True]
+
+
+def test_list_gives_json_to_programs(call):
+    rows = {row["run"]: row for row in json.loads(call("list", "--json").output)}
+    assert set(rows) == {"climb", "fail"}
+    assert rows["climb"]["members"] == 4
+    assert rows["climb"]["exploits"] >= 1
+    assert rows["climb"]["state"] == "ended"
+    assert rows["fail"]["reports"] == 4
+    assert rows["fail"]["best"] == "1"
+
+
+def test_list_takes_a_storage_folder(call, tmp_path):
+    result = call("list", "--storage", tmp_path)
+    assert (result.exit_code, result.output) == (0, f"{tmp_path} has no runs.\n")
+    assert json.loads(call("list", "--json", "--storage", tmp_path).stdout) == []
+
+
+def test_list_goes_on_behind_a_run_that_cannot_be_read(call, storage, tmp_path):
+    shutil.copytree(storage / "climb", tmp_path / "climb")
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "run.db").write_text("no database")
+    result = call("list", "--json", "--storage", tmp_path)
+    assert result.exit_code == 0
+    assert [row["run"] for row in json.loads(result.stdout)] == ["climb"]
+    assert "damaged" in result.stderr
+
+
+def test_show_shows_the_population_and_where_it_is(call, storage):
+    result = call("show", "climb")
+    assert result.exit_code == 0
+    assert result.output.count("DONE") == 4
+    assert f"climb | seed 3 | {storage / 'climb'}\n" in result.output
+
+
+def test_show_takes_a_path_too(call, storage, tmp_path):
+    by_path = call("show", storage / "climb", "--storage", tmp_path)
+    assert by_path.output == call("show", "climb").output
+
+
+def test_show_tells_what_failed_with_its_traceback(call):
+    result = call("show", "fail")
+    assert result.exit_code == 0
+    assert result.output.count("ValueError: the data set is [empty]") >= 4
+    assert 'raise ValueError("the data set is [empty]")' in result.output
+
+
+def test_show_breaks_no_line_that_is_to_be_copied(call, storage, tmp_path):
+    deep = tmp_path / ("a-long-name-" * 10)
+    shutil.copytree(storage / "fail", deep / "fail")
+    assert f"{deep / 'fail'}\n" in call("show", deep / "fail", COLUMNS="40").output
+
+
+@pytest.mark.parametrize("verb", ["show", "plot"])
+def test_a_run_that_is_not_there_is_named_beside_those_that_are(call, storage, verb):
+    result = call(verb, "clime")
+    assert result.exit_code == 1
+    assert "there is no run 'clime'" in result.output
+    assert f"{storage} has climb, fail" in result.output
+
+
+@pytest.mark.parametrize("verb", ["show", "plot"])
+def test_a_damaged_run_is_one_line_and_no_traceback(call, tmp_path, verb):
+    (tmp_path / "run.db").write_text("no database")
+    result = call(verb, tmp_path)
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: ")
+    assert "run.db" in result.output
+
+
+@pytest.mark.slow
+def test_plot_writes_the_picture_and_says_where(call, tmp_path):
+    target = tmp_path / "climb.png"
+    result = call("plot", "climb", "-o", target, "--compare", "lr=best_lr")
+    assert (result.exit_code, result.output) == (0, f"{target}\n")
+    assert target.read_bytes().startswith(PNG)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("args", "code", "said"),
+    [
+        (["--compare", "lr"], 2, "must be HYPERPARAMETER=METRIC"),
+        (["--compare", "lr=speed"], 1, "no report has the number 'speed'"),
+        (["--compare", "speed=score"], 1, "no config has 'speed'"),
+        (["-o", "climb.xyz"], 1, "climb.xyz"),
+        (["-o", "nowhere/climb.png"], 1, "nowhere"),
+    ],
+)
+def test_plot_says_what_it_cannot_draw(call, tmp_path, monkeypatch, args, code, said):
+    monkeypatch.chdir(tmp_path)
+    result = call("plot", "climb", *args)
+    assert result.exit_code == code
+    assert said in result.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_run_gives_the_script_its_arguments_its_name_and_its_folder(call, tmp_path):
+    (tmp_path / "beside.py").write_text("VALUE = 42")
+    script = tmp_path / "script.py"
+    script.write_text("import sys, beside\nprint(__name__, beside.VALUE, sys.argv)")
+    result = call("run", script, "--epochs", "10", "--help")
+    sys.modules.pop("beside")
+    assert result.output == f"__main__ 42 {[str(script), '--epochs', '10', '--help']}\n"
+
+
+def test_run_trains(call, script, tmp_path):
+    result = call("run", script, "climb", PBTUNE_STORAGE=str(tmp_path))
+    assert result.exit_code == 0, result.output
+    assert "best " in result.output
+    assert sorted(path.name for path in (tmp_path / "climb").iterdir() if path.is_file()) == [
+        LOCK_NAME,
+        "run.db",
+    ]
+
+
+def test_run_as_ray_runs_a_script_that_knows_only_ray(call, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text("import ray\nfrom ray import tune\nprint(tune.Tuner.__module__)")
+    assert call("run", "--as-ray", script).output == "pbtune.tune.tuner\n"
+
+
+def test_run_ends_with_the_scripts_own_exit_code(call, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text("raise SystemExit(7)")
+    assert call("run", script).exit_code == 7
+
+
+def test_run_lets_the_scripts_own_error_through(call, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text("{}['key']")
+    result = call("run", script)
+    assert isinstance(result.exception, KeyError)
+
+
+def test_run_names_a_script_that_is_not_there(call, tmp_path):
+    result = call("run", tmp_path / "gone.py")
+    assert result.exit_code == 2
+    assert "gone.py" in result.output
