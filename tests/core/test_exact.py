@@ -75,6 +75,11 @@ def test_nan_never_becomes_null():
     assert encode_metrics({"loss": None}) == b'{"loss":null}'
 
 
+def test_integers_beyond_64_bits_are_text_in_json_since_many_readers_make_floats_of_them():
+    assert encode_metrics({"n": 2**63}) == b'{"n":{"$int":"9223372036854775808"}}'
+    assert encode_metrics({"n": -(2**63)}) == b'{"n":-9223372036854775808}'
+
+
 def values_of(kind: type) -> st.SearchStrategy:
     """Any value that a record's field may have."""
     if kind in {object, e.Observed}:

@@ -198,6 +198,12 @@ def test_adding_a_hyperparameter_changes_no_other_ones_draws(calls, seed, settin
     assert {key: done_after[key] for key in done_before} == done_before
 
 
+def test_hyperparameters_of_one_config_draw_independently(calls):
+    mutations = {"a": space.uniform(0, 1), "b": space.uniform(0, 1)}
+    new, _ = explore({}, {**mutations, "net": mutations}, ALWAYS, (7, "t0", 1), calls)
+    assert len({new["a"], new["b"], new["net"]["a"], new["net"]["b"]}) == 4
+
+
 def test_each_part_of_the_address_matters(calls):
     addresses = [(1, "t0", 1), (2, "t0", 1), (1, "t1", 1), (1, "t0", 2)]
     domain = {"lr": space.uniform(0, 1)}

@@ -66,6 +66,11 @@ def test_adding_a_hyperparameter_changes_nobody_elses_draws(configs):
         assert {key: after[key] for key in before} == before
 
 
+def test_hyperparameters_of_one_config_draw_independently(one):
+    config = one({"a": space.uniform(0, 1), "b": [space.uniform(0, 1), space.uniform(0, 1)]})
+    assert len({config["a"], *config["b"]}) == 3
+
+
 def test_a_larger_population_begins_with_the_same_members(configs):
     param_space = {"lr": space.uniform(0, 1)}
     assert configs(param_space, 5)[:3] == configs(param_space, 3)

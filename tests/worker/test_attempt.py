@@ -21,7 +21,13 @@ def run(channel, store, make_settings, make_begin):
 
     def call(function, *rules, config=None, settings=None, objects=None, **changes):
         runner = Runner(make_settings(**(settings or {})), function, objects or {}, channel, store)
-        return runner.run(make_begin(config, *rules, **changes))
+        parent = os.getpid()
+        try:
+            return runner.run(make_begin(config, *rules, **changes))
+        finally:
+            # A forked child that came this far would run the rest of the tests.
+            if os.getpid() != parent:
+                os._exit(99)
 
     return call
 
