@@ -24,6 +24,7 @@ NAMES = {
         *("report", "get_checkpoint", "get_context", "checkpoint_due", "new_checkpoint"),
         *("choice", "grid_search", "sample_from", "uniform", "quniform", "loguniform"),
         *("qloguniform", "randint", "qrandint", "lograndint", "qlograndint", "randn", "qrandn"),
+        *("Trainable", "with_parameters", "with_resources", "PlacementGroupFactory"),
         "schedulers",
     },
 }

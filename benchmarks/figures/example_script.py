@@ -91,7 +91,8 @@ def measure(options: Options) -> Outcome:
     try:
         ray = ray_tune.measured(options)
         title, best = ray_tune.best(ray)
-        detail = f"Ray Tune, {title}: {best['ms']:.1f} ms; its fit() alone {best['fit_ms']:.1f}"
+        every = ", ".join(f"{name} {one['ms']:.1f}" for name, one in ray.items())
+        detail = f"ms a report: {every}; fit() alone of its {title} {best['fit_ms']:.1f}"
         values[RAY.key] = Measured(best["ms"] / ms, detail)
     except Unmeasured as missing:
         values[RAY.key] = str(missing)

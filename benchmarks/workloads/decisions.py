@@ -12,7 +12,8 @@ from pathlib import Path
 from pbtune.core.decide import advance, decide
 from pbtune.core.decisions import Exploited
 from pbtune.core.events import Opened, Report, Reported, Saved
-from pbtune.core.experiment import Experiment, fold
+from pbtune.core.experiment import Experiment
+from pbtune.core.fold import fold
 from pbtune.core.objective import Objective
 from pbtune.core.plan import place
 from pbtune.core.retention import Retention

@@ -15,6 +15,7 @@ PbtuneError
 │   └── NotInPbtune               a name of Ray Tune's that pbtune lacks (also an ImportError)
 ├── EnvironmentFault          the machine: disk, permissions, processes
 │   ├── StorageUnwritable         a folder that can't be written (also an OSError)
+│   │   └── StorageFull               no space left: the run waits for it
 │   ├── RunLocked                 another driver is at work on this run (also an OSError)
 │   ├── RunUnreadable             a journal that is missing, damaged or of a newer version
 │   └── WorkerDied                a worker process ended by itself
@@ -131,6 +132,10 @@ class EnvironmentFault(PbtuneError):
 
 class StorageUnwritable(EnvironmentFault, OSError):
     """A folder that pbtune has to write to can't be written."""
+
+
+class StorageFull(StorageUnwritable):
+    """No space is left. Nothing was stored; the same can be tried again when there is some."""
 
 
 class RunLocked(EnvironmentFault, OSError):

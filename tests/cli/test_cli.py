@@ -166,6 +166,7 @@ def test_run_trains(call, script, tmp_path):
     assert sorted(path.name for path in (tmp_path / "climb").iterdir() if path.is_file()) == [
         LOCK_NAME,
         "run.db",
+        "tuner.pkl",
     ]
 
 

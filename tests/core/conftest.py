@@ -11,8 +11,9 @@ from pbtune.core.decide import advance
 from pbtune.core.decisions import Created, Exploited, Released
 from pbtune.core.events import Event, Failed, Noticed, Opened, Report, Reported, Returned, Saved
 from pbtune.core.exact import decode_record, encode_record
-from pbtune.core.experiment import Experiment, Record, fold
+from pbtune.core.experiment import Experiment, Record
 from pbtune.core.explore import ExploreSettings
+from pbtune.core.fold import fold
 from pbtune.core.objective import Objective
 from pbtune.core.plan import Continue, Running, Start, place, plan
 from pbtune.core.retention import Retention, release

@@ -13,7 +13,8 @@ from pbtune.core.decisions import (
     Started,
 )
 from pbtune.core.events import Failed, Noticed, Opened, Reported, Returned, Saved
-from pbtune.core.experiment import Experiment, fold
+from pbtune.core.experiment import Experiment
+from pbtune.core.fold import fold
 from pbtune.core.retention import Retention
 from pbtune.core.schedulers.fifo import FIFO
 from pbtune.core.schedulers.pbt import PBT

@@ -19,7 +19,8 @@ from pbtune.core.decisions import (
     Yielded,
 )
 from pbtune.core.events import Failed, Noticed, Opened, Report, Reported, Returned, Saved
-from pbtune.core.experiment import _FOLDS, Experiment, Record, fold
+from pbtune.core.experiment import Experiment, Record
+from pbtune.core.fold import _FOLDS, fold
 from pbtune.core.trial import Kept, Rank, RestorePoint, Status
 from pbtune.errors import EngineBug
 
@@ -87,7 +88,7 @@ def test_a_checkpoint_of_unknown_progress_leaves_the_member_where_it_was(populat
 def test_a_rank_holds_score_weights_config_and_progress_of_one_report(population, folded):
     state = folded(START, SAVED, RANKED, state=population(2))
     trial = state.trials["t0"]
-    assert trial.rank == Rank(0.5, 5, 5.0, 2.5, {"lr": 0.0}, "c0")
+    assert trial.rank == Rank(0.5, 5, 5.0, 2.5, {"lr": 0.0}, "c0", generation=1)
     assert (trial.interval_start, trial.decisions) == (5.0, 1)
     assert [name for *_, name in state.ranking] == ["t0"]
 

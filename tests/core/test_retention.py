@@ -45,8 +45,10 @@ def test_with_a_score_the_worst_goes(saved, order, worst):
     assert evicted(saved(9.0, 1.0, 5.0), Retention(2, "acc", order)) == worst
 
 
-def test_the_newest_stays_however_bad_it_is(saved):
-    assert evicted(saved(9.0, 1.0, -5.0), Retention(1, "acc")) == ["c0", "c1"]
+def test_the_newest_stays_besides_the_best_however_bad_it_is(saved):
+    assert evicted(saved(9.0, 1.0, -5.0), Retention(1, "acc")) == ["c1"]
+    assert evicted(saved(9.0, -5.0), Retention(1, "acc")) == []
+    assert evicted(saved(1.0, -5.0, 9.0), Retention(1, "acc")) == ["c0", "c1"]
 
 
 @pytest.mark.parametrize("order", ["max", "min"])

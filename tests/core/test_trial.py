@@ -26,10 +26,10 @@ def test_an_illegal_move_is_named_and_changes_nothing(before, after):
     assert (trial.status, trial.slot) == (before, 3)
 
 
-def test_nothing_follows_the_end_of_a_trial():
-    ended = {status for status in Status if not LEGAL[status]}
-    assert ended == {status for status in Status if not Trial("t0", 0, {}, status=status).is_live}
+def test_an_ended_trial_can_only_be_reopened():
+    ended = {status for status in Status if not Trial("t0", 0, {}, status=status).is_live}
     assert ended == {Status.DONE, Status.FAILED}
+    assert {after for before in ended for after in LEGAL[before]} == {Status.PENDING, Status.PAUSED}
 
 
 def test_a_slot_is_only_taken_from_waiting():

@@ -16,8 +16,9 @@ from pbtune.core.decisions import (
     Yielded,
 )
 from pbtune.core.events import Failed, Opened, Report, Reported, Saved
-from pbtune.core.experiment import Experiment, fold
-from pbtune.errors import RunUnreadable, StorageUnwritable
+from pbtune.core.experiment import Experiment
+from pbtune.core.fold import fold
+from pbtune.errors import RunUnreadable, StorageFull, StorageUnwritable
 from pbtune.journal.base import Header, ReportRow
 from pbtune.journal.reader import JournalReader
 from pbtune.journal.sqlite import SqliteJournal
@@ -194,7 +195,7 @@ def test_a_full_disk_leaves_the_journal_as_it_was(path, journal):
     (pages,) = journal._connection.execute("PRAGMA page_count").fetchone()
     journal._connection.execute(f"PRAGMA max_page_count={pages}")
     big = Failed("t0", 1, "E", "m", "x" * 1_000_000)
-    with pytest.raises(sqlite3.OperationalError, match="full"):
+    with pytest.raises(StorageFull, match="is full"):
         journal.append([Opened(2), big], [row("t0", 1, 0, 2)], 0.0)
     journal._connection.execute("PRAGMA max_page_count=1000000")
     journal.append([Opened(3)], [], 0.0)

@@ -365,3 +365,23 @@ def test_a_first_attempt_is_not_asked_what_it_read(session, channel):
     config = WatchedConfig({"lr": 1}, ["lr"])
     session(Rule("training_iteration", 1), config=config).report({"loss": 1.0}, None)
     assert channel.asked[0].notices == ()
+
+
+@pytest.mark.parametrize(
+    ("rule", "metrics", "awaits"),
+    [
+        (Rule("training_iteration", 1, needs_checkpoint=True), {}, (True, True)),
+        (Rule("training_iteration", 2), {}, (False, False)),
+        (Rule("training_iteration", 5), {"training_iteration": 5}, (True, True)),
+        (Rule("steps", 100), {"steps": 100}, (True, True)),
+        (Rule("eval/steps", 100), {"eval": {"steps": 99}}, (False, False)),
+        (Rule("loss", 1), {"loss": float("nan")}, (False, False)),
+        (Rule("time_total_s", 1e9), {}, (False, False)),
+        (Rule("training_iteration", 1, is_stop=True), {}, (True, False)),
+        (Rule("training_iteration", 9), {"done": True}, (True, False)),
+    ],
+)
+def test_a_checkpoint_is_awaited_by_a_report_that_reaches_a_rule(session, rule, metrics, awaits):
+    made = session(rule)
+    assert made.awaits_checkpoint(metrics, at_end=True) is awaits[0]
+    assert made.awaits_checkpoint(metrics, at_end=False) is awaits[1]

@@ -3,7 +3,6 @@
 import errno
 import hashlib
 import os
-import shutil
 import stat
 from typing import Final
 
@@ -24,50 +23,76 @@ class Tree(msgspec.Struct, frozen=True):
     digest: str
 
 
-def copy_tree(source: str, target: str, *, sync: bool) -> None:
+Part = tuple[str, int, bytes]
+"""Name, size and SHA-256 of one file."""
+
+
+def copy_tree(source: str, target: str, *, sync: bool) -> Tree:
     """Copy a directory into a new one. Links are followed: a checkpoint stands for itself.
 
     Args:
         source: An existing directory.
         target: Must not exist.
         sync: Whether every file has reached the disk when this returns.
+
+    Returns:
+        What ``measure`` of the copy would give.
     """
+    parts: list[Part] = []
+    _copy_folder(source, target, "", parts, sync=sync)
+    return _tree(parts)
+
+
+def _copy_folder(source: str, target: str, prefix: str, parts: list[Part], *, sync: bool) -> None:
     os.mkdir(target, 0o700)  # noqa: PTH102  the hot path of every report with a checkpoint
     with os.scandir(source) as entries:
         for entry in entries:
-            to = os.path.join(target, entry.name)  # noqa: PTH118
+            to = f"{target}/{entry.name}"
             if entry.is_dir():
-                copy_tree(entry.path, to, sync=sync)
+                _copy_folder(entry.path, to, f"{prefix}{entry.name}/", parts, sync=sync)
             else:
-                _copy_file(entry.path, to, sync=sync)
+                length, digest = _copy_file(entry.path, to, sync=sync)
+                parts.append((f"{prefix}{entry.name}", length, digest))
     if sync:
         sync_directory(target)
 
 
-def _copy_file(source: str, target: str, *, sync: bool) -> None:
+def _copy_file(source: str, target: str, *, sync: bool) -> tuple[int, bytes]:
     from_fd = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        to_fd = os.open(target, flags, stat.S_IMODE(os.fstat(from_fd).st_mode) | stat.S_IRUSR)
+        status = os.fstat(from_fd)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        to_fd = os.open(target, flags, stat.S_IMODE(status.st_mode) | stat.S_IRUSR)
         try:
-            _copy_contents(from_fd, to_fd)
+            if status.st_size < _CHUNK_BYTES:
+                # Small files are the rule: two calls are cheaper than a copy in the kernel.
+                length, digest = _copy_by_reading(from_fd, to_fd, status.st_size)
+            else:
+                _copy_in_kernel(from_fd, to_fd)
+                os.lseek(to_fd, 0, os.SEEK_SET)
+                length, digest = _digest(to_fd, status.st_size)
             if sync:
                 os.fsync(to_fd)
         finally:
             os.close(to_fd)
     finally:
         os.close(from_fd)
+    return length, digest
 
 
-def _copy_contents(from_fd: int, to_fd: int) -> None:
-    first = os.read(from_fd, _CHUNK_BYTES)
-    # Small files are the rule, and two calls are cheaper than asking for a copy in the kernel.
-    if len(first) < _CHUNK_BYTES:
-        _write(to_fd, first)
-        while rest := os.read(from_fd, _CHUNK_BYTES):
-            _write(to_fd, rest)
-        return
-    os.lseek(from_fd, 0, os.SEEK_SET)
+def _copy_by_reading(from_fd: int, to_fd: int, size: int) -> tuple[int, bytes]:
+    content = os.read(from_fd, size + 1)
+    digest, length = hashlib.sha256(content), len(content)
+    _write(to_fd, content)
+    # What has grown since its size was asked for is read to its end.
+    while length != size and (content := os.read(from_fd, _CHUNK_BYTES)):
+        digest.update(content)
+        length += len(content)
+        _write(to_fd, content)
+    return length, digest.digest()
+
+
+def _copy_in_kernel(from_fd: int, to_fd: int) -> None:
     if hasattr(os, "copy_file_range"):
         try:
             while os.copy_file_range(from_fd, to_fd, _KERNEL_BYTES):
@@ -100,22 +125,31 @@ def sync_directory(path: str) -> None:
 
 def measure(path: str) -> Tree:
     """Size, count and digest of a directory's files."""
+    parts: list[Part] = []
+    for name, file in _files(path, ""):
+        fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            parts.append((name, *_digest(fd, os.fstat(fd).st_size)))
+        finally:
+            os.close(fd)
+    return _tree(parts)
+
+
+def _digest(fd: int, size: int) -> tuple[int, bytes]:
+    content = os.read(fd, min(size, _CHUNK_BYTES) + 1)
+    digest, length = hashlib.sha256(content), len(content)
+    while length != size and (content := os.read(fd, _CHUNK_BYTES)):
+        digest.update(content)
+        length += len(content)
+    return length, digest.digest()
+
+
+def _tree(parts: list[Part]) -> Tree:
     digest = hashlib.sha256()
-    size = count = 0
-    for name, file in sorted(_files(path, "")):
-        with open(file, "rb", buffering=0) as stream:  # noqa: PTH123  the hot path
-            content = stream.read(_CHUNK_BYTES)
-            length = len(content)
-            inner = hashlib.sha256(content)
-            while content:
-                content = stream.read(_CHUNK_BYTES)
-                inner.update(content)
-                length += len(content)
+    for name, length, inner in sorted(parts):
         digest.update(f"{name}\0{length}\0".encode(errors="surrogateescape"))
-        digest.update(inner.digest())
-        size += length
-        count += 1
-    return Tree(size, count, digest.hexdigest())
+        digest.update(inner)
+    return Tree(sum(length for _, length, _ in parts), len(parts), digest.hexdigest())
 
 
 def _files(path: str, prefix: str) -> list[tuple[str, str]]:
@@ -131,8 +165,19 @@ def _files(path: str, prefix: str) -> list[tuple[str, str]]:
 
 
 def remove_tree(path: str) -> None:
-    """Delete a directory; one that is gone is fine."""
+    """Delete a directory; one that is gone is fine.
+
+    The common case, a few plain files, is worth its own few calls: shutil.rmtree opens every folder
+    to be safe against links that somebody swaps in, which the run's own 0700 folder rules out.
+    """
     try:
-        shutil.rmtree(path)
+        with os.scandir(path) as entries:
+            listed = list(entries)
+        for entry in listed:
+            if entry.is_dir(follow_symlinks=False):
+                remove_tree(entry.path)
+            else:
+                os.unlink(entry.path)  # noqa: PTH108  the hot path
+        os.rmdir(path)  # noqa: PTH106
     except FileNotFoundError:
         return

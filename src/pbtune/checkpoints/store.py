@@ -17,7 +17,7 @@ from typing import Final, final
 
 import msgspec
 
-from pbtune.checkpoints.copying import copy_tree, measure, remove_tree, sync_directory
+from pbtune.checkpoints.copying import Tree, copy_tree, measure, remove_tree, sync_directory
 from pbtune.errors import CheckpointMissing
 
 _PREFIX: Final = "checkpoint_"
@@ -109,10 +109,10 @@ class LocalStore(AbstractCheckpointStore):
             )
             raise CheckpointMissing(message)
         try:
-            copy_tree(str(source), temporary, sync=self._sync)
+            tree = copy_tree(str(source), temporary, sync=self._sync)
         except FileExistsError:
             remove_tree(temporary)
-            copy_tree(str(source), temporary, sync=self._sync)
+            tree = copy_tree(str(source), temporary, sync=self._sync)
         except (FileNotFoundError, NotADirectoryError) as error:
             remove_tree(temporary)
             message = (
@@ -123,7 +123,7 @@ class LocalStore(AbstractCheckpointStore):
         except BaseException:
             remove_tree(temporary)
             raise
-        return self._place(trial, folder, temporary, number)
+        return self._place(trial, folder, temporary, number, tree)
 
     def stage(self, trial: str) -> Path:
         """See the base class."""
@@ -139,7 +139,8 @@ class LocalStore(AbstractCheckpointStore):
                 for name in names:
                     _sync_file(os.path.join(parent, name))  # noqa: PTH118
                 sync_directory(parent)
-        return self._place(trial, self._folder(trial), str(staged), number)
+        tree = measure(str(staged))
+        return self._place(trial, self._folder(trial), str(staged), number, tree)
 
     def _folder(self, trial: str) -> str:
         folder = f"{self._root}/{trial}"
@@ -147,8 +148,7 @@ class LocalStore(AbstractCheckpointStore):
             os.makedirs(folder, mode=0o700, exist_ok=True)  # noqa: PTH103
         return folder
 
-    def _place(self, trial: str, folder: str, temporary: str, number: int) -> Committed:
-        tree = measure(temporary)
+    def _place(self, trial: str, folder: str, temporary: str, number: int, tree: Tree) -> Committed:
         while True:
             name = f"{_PREFIX}{number:06d}"
             target = f"{folder}/{name}"

@@ -11,6 +11,9 @@ VERBS: Final = {
     "run": ("run", "Run a script, also one written for Ray Tune."),
     "list": ("list_runs", "List the runs of a storage folder."),
     "show": ("show", "Show a run's population, its failures and what it warned of."),
+    "story": ("story", "Tell what happened, a line a record."),
+    "verify": ("verify", "Recompute every decision of a run, and check its checkpoints."),
+    "resume": ("resume", "Go on with a run, exactly where its journal ends."),
     "plot": ("plot", "Draw a run: scores, hyperparameters, copies, the winner's lineage."),
 }
 
@@ -42,11 +45,11 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="pbtune")
 def main() -> None:
-    r"""Population based training: look at runs, and start scripts.
+    """Population based training: look at runs, and start scripts.
 
     \b
     pbtune list                       the runs in ./pbtune_results
     pbtune show pbt_function          one of them
     pbtune plot pbt_function -o p.png its picture
     pbtune run --as-ray script.py     a script written for Ray Tune
-    """
+    """  # noqa: D301  click reads the escape

@@ -21,7 +21,7 @@ from pbtune.tune import as_ray as ray_door
 @click.argument("script", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 def command(as_ray: bool, script: Path, args: tuple[str, ...]) -> None:  # noqa: FBT001  click's way
-    r"""Run SCRIPT with ARGS, as `python SCRIPT ARGS` would.
+    """Run SCRIPT with ARGS, as `python SCRIPT ARGS` would.
 
     \b
     pbtune run train.py --epochs 10
@@ -30,7 +30,7 @@ def command(as_ray: bool, script: Path, args: tuple[str, ...]) -> None:  # noqa:
     Options of pbtune come before SCRIPT; everything after it belongs to the script. With --as-ray
     the modules ray, ray.tune, ray.train and what is under them are pbtune's; a name that pbtune
     doesn't have is an error that says so.
-    """
+    """  # noqa: D301  click reads the escape
     if as_ray:
         ray_door.install()
     sys.argv = [str(script), *args]

@@ -5,7 +5,8 @@ from typing import Final, cast
 
 from pbtune.core import decisions as d
 from pbtune.core import events as e
-from pbtune.core.experiment import Experiment, Record, fold
+from pbtune.core.experiment import Experiment, Record
+from pbtune.core.fold import fold
 from pbtune.core.sampling import variants
 from pbtune.core.settings import Settings
 
@@ -16,7 +17,14 @@ def decide(settings: Settings, state: Experiment, event: e.Event) -> list[d.Deci
     The user's callables are reached through ``settings.objective.user_calls`` only; what they gave
     is in the decisions, as recorded inputs.
     """
-    return _DECIDERS[type(event)](settings, state, event)
+    decisions = list(_DECIDERS[type(event)](settings, state, event))
+    if not settings.scheduler.is_synchronous:
+        return decisions
+    # Whatever ends a trial may leave only members that stand at the gate.
+    for decision in decisions:
+        state = fold(state, decision)
+    is_late = isinstance(event, e.Waited)
+    return decisions + settings.scheduler.at_gate(state, settings.objective, is_late=is_late)
 
 
 def advance(
@@ -39,7 +47,11 @@ def _opened(settings: Settings, state: Experiment, _event: e.Opened) -> list[d.D
     objective = settings.objective
     created: list[d.Decision] = []
     population = variants(
-        settings.param_space, settings.num_samples, objective.seed, objective.user_calls
+        settings.param_space,
+        settings.num_samples,
+        objective.seed,
+        objective.user_calls,
+        settings.initial,
     )
     for index, variant in enumerate(population):
         trial = f"t{index}"
@@ -85,7 +97,12 @@ def _failed(settings: Settings, state: Experiment, event: e.Failed) -> list[d.De
     return decisions
 
 
-def _noticed(_settings: Settings, _state: Experiment, _event: e.Noticed) -> list[d.Decision]:
+def _stopped_all(_settings: Settings, state: Experiment, event: e.StoppedAll) -> list[d.Decision]:
+    live = sorted((trial.index, trial.id) for trial in state.trials.values() if trial.is_live)
+    return [d.Completed(name, event.reason) for _, name in live]
+
+
+def _nothing(_settings: Settings, _state: Experiment, _event: e.Event) -> list[d.Decision]:
     return []
 
 
@@ -97,6 +114,13 @@ _DECIDERS: Final = cast(
         e.Saved: _saved,
         e.Returned: _returned,
         e.Failed: _failed,
-        e.Noticed: _noticed,
+        e.Waited: _nothing,
+        e.Reopened: _nothing,
+        e.Closed: _nothing,
+        e.Damaged: _nothing,
+        e.Rewound: _nothing,
+        e.Reconfigured: _nothing,
+        e.StoppedAll: _stopped_all,
+        e.Noticed: _nothing,
     },
 )

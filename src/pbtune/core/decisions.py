@@ -18,7 +18,12 @@ class Created(msgspec.Struct, frozen=True, tag="created", tag_field="kind", omit
 
 
 class Ranked(msgspec.Struct, frozen=True, tag="ranked", tag_field="kind", omit_defaults=True):
-    """A member was ready; from now on it is ranked by this report, and a new interval begins."""
+    """A member was ready; from now on it is ranked by this report, and a new interval begins.
+
+    ``waits``: at the gate of a synchronous population, until a ``GateOpened``. ``remembered``: the
+    method learns from the interval that ends here, so it joins the history. ``values`` are one
+    score a metric, where there are several.
+    """
 
     trial: str
     step: int
@@ -26,6 +31,9 @@ class Ranked(msgspec.Struct, frozen=True, tag="ranked", tag_field="kind", omit_d
     progress: float
     time_total_s: float
     checkpoint: str | None = None
+    waits: bool = False
+    remembered: bool = False
+    values: tuple[float, ...] = ()
 
 
 class Exploited(msgspec.Struct, frozen=True, tag="exploited", tag_field="kind", omit_defaults=True):
@@ -33,7 +41,8 @@ class Exploited(msgspec.Struct, frozen=True, tag="exploited", tag_field="kind", 
 
     ``donor`` gives the weights, ``config_donor`` the hyperparameters. ``score`` is the donor's, and
     with ``checkpoint``, ``step``, ``progress`` and ``time_total_s`` from one and the same ranked
-    report. ``operations`` says what explore did to each path.
+    report. ``operations`` says what explore did to each path. ``from_pin``: that report is the
+    ``Pinned`` one, and not the donor's last.
     """
 
     trial: str
@@ -48,6 +57,42 @@ class Exploited(msgspec.Struct, frozen=True, tag="exploited", tag_field="kind", 
     old_step: int = 0
     old_config: Config = {}
     operations: dict[str, str] = {}
+    from_pin: bool = False
+
+
+class Pinned(msgspec.Struct, frozen=True, tag="pinned", tag_field="kind", omit_defaults=True):
+    """The best checkpoint ever is the one that a member was just ranked by: it is kept for copies.
+
+    The one that was pinned before is no longer.
+    """
+
+    trial: str
+    checkpoint: str
+    score: float
+
+
+class IntervalGrown(
+    msgspec.Struct, frozen=True, tag="interval_grown", tag_field="kind", omit_defaults=True
+):
+    """The population has stopped improving: from here on all members' intervals are longer.
+
+    ``is_restart``: what was learned before, and the best score so far, no longer count.
+    """
+
+    interval: float
+    reason: str
+    is_restart: bool = False
+
+
+class Restarted(msgspec.Struct, frozen=True, tag="restarted", tag_field="kind", omit_defaults=True):
+    """A member begins anew from nothing, under another config; its budget goes on from ``step``."""
+
+    trial: str
+    config: Config
+    step: int
+    progress: float
+    time_total_s: float
+    old_config: Config = {}
 
 
 class Skipped(msgspec.Struct, frozen=True, tag="skipped", tag_field="kind", omit_defaults=True):
@@ -83,6 +128,18 @@ class Halted(msgspec.Struct, frozen=True, tag="halted", tag_field="kind", omit_d
 
     reason: str
     trial: str | None = None
+
+
+class GateOpened(
+    msgspec.Struct, frozen=True, tag="gate_opened", tag_field="kind", omit_defaults=True
+):
+    """The members at the gate of a synchronous population may go on; the decisions are taken.
+
+    ``absent`` are live members that were not waited for any longer.
+    """
+
+    generation: int
+    absent: tuple[str, ...] = ()
 
 
 class Evicted(msgspec.Struct, frozen=True, tag="evicted", tag_field="kind", omit_defaults=True):
@@ -131,9 +188,13 @@ Decision = (
     | Retried
     | Abandoned
     | Halted
+    | GateOpened
+    | Pinned
+    | IntervalGrown
+    | Restarted
     | Evicted
     | Released
 )
 Placement = Started | Yielded
-SCHEDULER_KINDS = (Created, Ranked, Exploited, Skipped, Completed, Abandoned)
+SCHEDULER_KINDS = (Created, Ranked, Exploited, Skipped, Completed, Abandoned, GateOpened)
 """The decision log: what two runs are compared by. No attempts, slots or times."""

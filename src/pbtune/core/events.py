@@ -5,6 +5,8 @@ Every event is a versioned record of the journal; kinds and fields are added, ne
 
 import msgspec
 
+from pbtune.core.trial import Config
+
 Observed = float | int | bool | str | None
 """A reported value that the run watches: the metric, the time attribute, the keys of stop rules."""
 
@@ -19,7 +21,8 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     """One member's report, reduced to what decisions may depend on.
 
     ``step`` counts the reports along the trial's lineage (Tune's training_iteration). The whole
-    metrics are in the journal's table of reports, under (trial, attempt, step).
+    metrics are in the journal's table of reports, under (trial, attempt, step). ``stop`` is a
+    recorded input: why a stopper of the user's ends the trial; empty if it doesn't.
     """
 
     trial: str
@@ -28,6 +31,7 @@ class Report(msgspec.Struct, frozen=True, omit_defaults=True):
     time_total_s: float
     observed: dict[str, Observed] = {}
     checkpoint: str | None = None
+    stop: str = ""
 
     def value(self, key: str) -> Observed:
         """The value under a flattened key; None if the report lacks it."""
@@ -92,6 +96,69 @@ class Failed(msgspec.Struct, frozen=True, tag="failed", tag_field="kind", omit_d
     fatal: bool = False
 
 
+class Waited(msgspec.Struct, frozen=True, tag="waited", tag_field="kind", omit_defaults=True):
+    """Members have stood at the gate of a synchronous population for longer than they should."""
+
+    seconds: float
+
+
+class Reopened(msgspec.Struct, frozen=True, tag="reopened", tag_field="kind", omit_defaults=True):
+    """A person asked for an ended trial to go on: from its restore point, or from nothing."""
+
+    trial: str
+    from_nothing: bool = False
+
+
+class Closed(msgspec.Struct, frozen=True, tag="closed", tag_field="kind", omit_defaults=True):
+    """A person asked for a trial that has not ended to stay as it is."""
+
+    trial: str
+    reason: str
+
+
+class Damaged(msgspec.Struct, frozen=True, tag="damaged", tag_field="kind", omit_defaults=True):
+    """A checkpoint's files are not what was committed: nobody may go on from it any more."""
+
+    checkpoint: str
+    reason: str
+
+
+class Rewound(msgspec.Struct, frozen=True, tag="rewound", tag_field="kind", omit_defaults=True):
+    """A trial goes back, because the checkpoint that it would go on from is ``Damaged``.
+
+    ``checkpoint`` is the whole one that it goes back to, with ``step``, ``progress`` and
+    ``time_total_s``; None is the beginning. Reports after ``step`` are superseded. ``config`` is
+    given when the trial had another one then: a new segment begins.
+    """
+
+    trial: str
+    checkpoint: str | None = None
+    step: int = 0
+    progress: float = 0.0
+    time_total_s: float = 0.0
+    config: Config | None = None
+
+
+class Reconfigured(
+    msgspec.Struct, frozen=True, tag="reconfigured", tag_field="kind", omit_defaults=True
+):
+    """A run goes on under other settings. ``changes`` are (name, old, new) as text.
+
+    ``settings``, as JSON, replaces the ones in the journal's header from here on.
+    """
+
+    changes: tuple[tuple[str, str, str], ...]
+    settings: str = ""
+
+
+class StoppedAll(
+    msgspec.Struct, frozen=True, tag="stopped_all", tag_field="kind", omit_defaults=True
+):
+    """A stopper said that the whole run ends. Its answer is a recorded input, as in ``Report``."""
+
+    reason: str
+
+
 class Noticed(msgspec.Struct, frozen=True, tag="noticed", tag_field="kind", omit_defaults=True):
     """Something that the user should know, seen once; it changes no decision."""
 
@@ -100,4 +167,18 @@ class Noticed(msgspec.Struct, frozen=True, tag="noticed", tag_field="kind", omit
     text: str
 
 
-Event = Opened | Reported | Saved | Returned | Failed | Noticed
+Event = (
+    Opened
+    | Reported
+    | Saved
+    | Returned
+    | Failed
+    | Waited
+    | Reopened
+    | Closed
+    | Damaged
+    | Rewound
+    | Reconfigured
+    | StoppedAll
+    | Noticed
+)

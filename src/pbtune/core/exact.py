@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 import msgspec
 
 from pbtune.core import decisions as d
+from pbtune.core import events as e
 from pbtune.core.experiment import Record
 from pbtune.core.values import Ref, is_list, is_numpy_scalar, is_plain_dict, is_tuple
 from pbtune.errors import EngineBug, MetricUnstorable
@@ -23,7 +24,7 @@ _INT_MIN, _INT_MAX = -(1 << 63), (1 << 63) - 1
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 _SUSPECT: Final = (b"null", b'"$')
 """A body without these needed no tag. None is written as null too, so it is only a suspicion."""
-_WITH_CONFIG: Final = (d.Created, d.Exploited)
+_WITH_CONFIG: Final = (d.Created, d.Exploited, e.Rewound)
 
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder().decode

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from pbtune.core.decisions import Placement, Started, Yielded
-from pbtune.core.experiment import Experiment, fold
+from pbtune.core.experiment import Experiment
+from pbtune.core.fold import fold
 from pbtune.core.lease import Lease
 from pbtune.core.rng import seed_for
 from pbtune.core.settings import Settings
@@ -88,7 +89,8 @@ def place(
         if len(state.waiting) <= behind:
             break
         slot = _slot_to_yield(trial)
-        if slot is not None and state.waiting[behind][0] < trial.progress:
+        # At the gate a slot is of no use to a member, however far the others are.
+        if slot is not None and (trial.is_gated or state.waiting[behind][0] < trial.progress):
             placements.append(Yielded(trial.id, trial.attempt))
             free.append(slot)
             behind += 1
@@ -103,8 +105,21 @@ def place(
     return state, placements
 
 
-def _furthest_ahead(trial: Trial) -> tuple[float, int]:
-    return (-trial.progress, trial.index)
+def is_stuck(state: Experiment, slot_count: int, held: Iterable[str]) -> bool:
+    """Whether a synchronous population can't go on: all slots are held at the gate.
+
+    It has fewer slots than members, and none of those in a slot has a checkpoint to pause with.
+    """
+    if state.is_finished or not state.waiting or len(state.slots) < slot_count:
+        return False
+    at_gate = [
+        name for name in held if state.trials[name].is_gated and name in state.slots.values()
+    ]
+    return len(at_gate) == len(state.slots)
+
+
+def _furthest_ahead(trial: Trial) -> tuple[bool, float, int]:
+    return (not trial.is_gated, -trial.progress, trial.index)
 
 
 def _slot_to_yield(trial: Trial) -> int | None:
@@ -139,7 +154,7 @@ def plan(settings: Settings, state: Experiment, running: Sequence[Running]) -> l
         trial = state.trials[name]
         if view.trial != name or view.attempt != trial.attempt:
             commands.append(_start_command(settings, trial, view.slot))
-        elif view.is_held:
+        elif view.is_held and not trial.is_gated:
             commands.append(Continue(view.slot, name, trial.attempt, settings.lease(trial)))
     return commands
 

@@ -25,14 +25,14 @@ class Retention(msgspec.Struct, frozen=True):
     score_order: str = "max"
 
     def evict(self, state: Experiment, trial: str) -> list[Evicted]:
-        """What the trial has too many of, after a save. Its newest checkpoint always stays."""
+        """What the trial has too many of, after a save. Its newest stays besides the best."""
         kept = state.trials[trial].kept
         if self.num_to_keep is None or len(kept) <= self.num_to_keep:
             return []
-        *others, _newest = range(len(kept))
-        worst_first = sorted(others, key=lambda at: self._worth(kept[at], at))
-        out = worst_first[: len(kept) - self.num_to_keep]
-        return [Evicted(trial, tuple(kept[at].checkpoint for at in sorted(out)))]
+        worst_first = sorted(range(len(kept)), key=lambda at: self._worth(kept[at], at))
+        newest = len(kept) - 1
+        out = sorted(at for at in worst_first[: -self.num_to_keep] if at != newest)
+        return [Evicted(trial, tuple(kept[at].checkpoint for at in out))] if out else []
 
     def _worth(self, keep: Kept, age_index: int) -> tuple[bool, float, int]:
         if self.score_attribute is None:

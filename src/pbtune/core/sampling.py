@@ -1,12 +1,12 @@
 """From a search space to the first configs of a population.
 
 The order is Tune's: the whole grid, ``num_samples`` times; grid keys sorted by path, the first one
-changes fastest.
+changes fastest. Points to evaluate come first, and each takes the place of one sample.
 """
 
 import inspect
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, cast
 
 import msgspec
@@ -19,6 +19,7 @@ from pbtune.errors import SpaceError
 
 _PASSES_MAX: Final = 20
 _MISSING: Final = object()
+Path = tuple[str | int, ...]
 
 
 class Variant(msgspec.Struct, frozen=True):
@@ -28,26 +29,77 @@ class Variant(msgspec.Struct, frozen=True):
     evaluated: dict[str, object]
 
 
+class Initial(msgspec.Struct, frozen=True):
+    """What is asked of the first members, besides the search space.
+
+    Each of ``points`` is a config or a part of one; what it leaves open is drawn. With
+    ``is_grid_constant`` all points of one sample's grid share that sample's other values.
+    """
+
+    points: tuple[dict[str, object], ...] = ()
+    is_grid_constant: bool = False
+
+
 def variants(
-    param_space: Mapping[str, object], num_samples: int, seed: int, user_calls: UserCalls
+    param_space: Mapping[str, object],
+    num_samples: int,
+    seed: int,
+    user_calls: UserCalls,
+    initial: Initial | None = None,
 ) -> Iterator[Variant]:
     """All members of a population, in order.
 
     Raises:
-        SpaceError: If functions of the config depend on each other in a circle.
+        SpaceError: If functions of the config depend on each other in a circle, or a point has a
+            key that the space lacks.
     """
-    places = dict(_places(param_space, ()))
-    grids = sorted(path for path, value in places.items() if is_grid(value))
-    values = [cast("dict[str, list[object]]", places[path])[GRID] for path in reversed(grids)]
+    initial = initial or Initial()
+    original = dict(_places(param_space, ()))
     index = 0
-    for _ in range(num_samples):
-        for combination in itertools.product(*values):
-            chosen = dict(zip(reversed(grids), combination, strict=True))
-            yield _variant(param_space, places, chosen, (seed, f"t{index}", user_calls))
+    for sample in range(max(num_samples, len(initial.points))):
+        point = initial.points[sample] if sample < len(initial.points) else {}
+        space = overlaid(param_space, point, "")
+        places = dict(_places(space, ()))
+        first = index
+        for chosen in _grid(places):
+            trial = f"t{first if initial.is_grid_constant else index}"
+            variant = _variant(space, places, chosen, (seed, trial, user_calls))
+            given = {path: _at(variant.config, path) for path in original if path not in places}
+            texts = {_text(path): it for path, it in given.items() if it is not _MISSING}
+            yield Variant(variant.config, {**texts, **variant.evaluated}) if texts else variant
             index += 1
 
 
-Path = tuple[str | int, ...]
+def overlaid(
+    space: Mapping[str, object], point: Mapping[str, object], at: str
+) -> dict[str, object]:
+    """A search space with a point's values in the places that they are for.
+
+    Args:
+        space: The search space, or a part of it.
+        point: The values; a key may be a '/'-joined path.
+        at: Where the part stands, for messages.
+
+    Raises:
+        SpaceError: If the space lacks a key of the point.
+    """
+    result = dict(space)
+    for key, value in point.items():
+        name, _, rest = (key, "", "") if key in result else key.partition("/")
+        if name not in result:
+            has = ", ".join(map(repr, space)) or "nothing"
+            message = f"points_to_evaluate has {at + key!r}, which param_space lacks; it has {has}"
+            raise SpaceError(message)
+        inner = {rest: value} if rest else value
+        before = result[name]
+        if is_dict(inner) and is_dict(before) and not is_grid(before):
+            result[name] = overlaid(before, inner, f"{at}{name}/")
+        elif rest:
+            message = f"points_to_evaluate has {at + key!r}, but {at + name!r} is no dict"
+            raise SpaceError(message)
+        else:
+            result[name] = inner
+    return result
 
 
 def _places(value: object, path: Path) -> Iterator[tuple[Path, object]]:
@@ -60,6 +112,27 @@ def _places(value: object, path: Path) -> Iterator[tuple[Path, object]]:
     elif is_list(value) or is_tuple(value):
         for at, item in enumerate(value):
             yield from _places(item, (*path, at))
+
+
+def _grid(places: Mapping[Path, object]) -> Iterator[dict[Path, object]]:
+    """The points of the grid, in Tune's order; one without values if there is no grid."""
+    grids = sorted(path for path, value in places.items() if is_grid(value))
+    values = [cast("dict[str, list[object]]", places[path])[GRID] for path in reversed(grids)]
+    for combination in itertools.product(*values):
+        yield dict(zip(reversed(grids), combination, strict=True))
+
+
+def _at(config: object, path: Path) -> object:
+    """What a config has in a place; a marker if a point has given it another shape."""
+    for key in path:
+        if isinstance(key, int):
+            is_there = (is_list(config) or is_tuple(config)) and key < len(config)
+        else:
+            is_there = is_dict(config) and key in config
+        if not is_there:
+            return _MISSING
+        config = cast("dict[object, object]", config)[key]
+    return config
 
 
 def _variant(
@@ -124,17 +197,22 @@ def _plain(value: object) -> object:
     return value
 
 
+def takes_config(function: Callable[..., object]) -> bool:
+    """Whether a ``sample_from`` function wants the config, or nothing."""
+    try:
+        return bool(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        # A builtin without a signature is called as Tune does, with the config.
+        return True
+
+
 def _computed(
     function: Function, so_far: dict[str, object], where: str, user_calls: UserCalls
 ) -> object:
     """What the function gives; a marker if it asked for a value that isn't drawn yet."""
+    args = (so_far,) if takes_config(function.function) else ()
     try:
-        takes_config = bool(inspect.signature(function.function).parameters)
-    except (TypeError, ValueError):
-        # A builtin without a signature is called as Tune does, with the config.
-        takes_config = True
-    try:
-        return user_calls.call(function.function, (so_far,) if takes_config else (), where)
+        return user_calls.call(function.function, args, where)
     except _NotDrawnYet:
         return _MISSING
 

@@ -5,6 +5,7 @@ import msgspec
 from pbtune.core.lease import Lease
 from pbtune.core.objective import Objective
 from pbtune.core.retention import Retention
+from pbtune.core.sampling import Initial
 from pbtune.core.schedulers.base import AbstractScheduler
 from pbtune.core.stopping import StopRules
 from pbtune.core.trial import Trial
@@ -21,6 +22,7 @@ class Settings(msgspec.Struct, frozen=True):
     scheduler: AbstractScheduler
     param_space: dict[str, object]
     num_samples: int = 1
+    initial: Initial = Initial()
     stop: StopRules = StopRules()
     retention: Retention = Retention()
     max_failures: int = 0
@@ -28,7 +30,7 @@ class Settings(msgspec.Struct, frozen=True):
 
     def lease(self, trial: Trial) -> Lease:
         """What the trial may do without asking, from where it stands now."""
-        return Lease((*self.stop.rules(), *self.scheduler.rules(trial)))
+        return Lease((*self.stop.rules(), *self.scheduler.rules(trial)), every=self.stop.every)
 
     def needed(self) -> tuple[tuple[str, str], ...]:
         """The keys that every report must have, each with who needs it."""

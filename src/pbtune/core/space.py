@@ -10,8 +10,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol, cast, final
 
-import msgspec
-
+from pbtune.core.domain import AbstractDomain
 from pbtune.errors import SpaceError
 
 _DIVISIBLE_TOLERANCE: Final = 1e-9
@@ -28,7 +27,7 @@ class UserCalls(Protocol):
 
 
 @final
-class Float(msgspec.Struct, frozen=True):
+class Float(AbstractDomain, frozen=True):
     """A float in [lower, upper); with ``q`` a multiple of it in [lower, upper].
 
     ``is_log``: uniform on the logarithmic scale.
@@ -61,9 +60,14 @@ class Float(msgspec.Struct, frozen=True):
         """Whether the value lies within the bounds."""
         return _is_number(value) and self.lower <= cast("float", value) <= self.upper
 
+    @property
+    def domain_str(self) -> str:
+        """The bounds as they were given."""
+        return f"({self.lower}, {self.upper})"
+
 
 @final
-class Integer(msgspec.Struct, frozen=True):
+class Integer(AbstractDomain, frozen=True):
     """An int in [lower, upper]; with ``q`` a multiple of it. ``is_log`` as for Float."""
 
     lower: int
@@ -92,9 +96,14 @@ class Integer(msgspec.Struct, frozen=True):
         """Whether the value lies within the bounds."""
         return _is_number(value) and self.lower <= cast("float", value) <= self.upper
 
+    @property
+    def domain_str(self) -> str:
+        """The bounds as they were given: without ``q`` the upper one is exclusive."""
+        return f"({self.lower}, {self.upper + (self.q == 1)})"
+
 
 @final
-class Normal(msgspec.Struct, frozen=True):
+class Normal(AbstractDomain, frozen=True):
     """A normally distributed float without bounds; with ``q`` a multiple of it."""
 
     mean: float
@@ -117,9 +126,14 @@ class Normal(msgspec.Struct, frozen=True):
         """Whether the value is a number."""
         return _is_number(value)
 
+    @property
+    def domain_str(self) -> str:
+        """No bounds."""
+        return "(-inf, inf)"
+
 
 @final
-class Categorical(msgspec.Struct, frozen=True):
+class Categorical(AbstractDomain, frozen=True):
     """One of several values, returned as it was given.
 
     ``is_ordered``: neighbours are alike, so explore moves to one of them. True for numbers that
@@ -137,12 +151,27 @@ class Categorical(msgspec.Struct, frozen=True):
         """Whether the value is one of the categories."""
         return value in self.categories
 
+    @property
+    def domain_str(self) -> str:
+        """The categories."""
+        return str(list(self.categories))
+
 
 @final
-class Function(msgspec.Struct, frozen=True):
+class Function(AbstractDomain, frozen=True):
     """A value computed by the user's function, of nothing or of the config so far."""
 
     function: Callable[..., object]
+
+    def contains(self, value: object) -> bool:
+        """True: what a function may give is not known before it is called."""
+        del value
+        return True
+
+    @property
+    def domain_str(self) -> str:
+        """A call of it."""
+        return f"{self.function}()"
 
 
 Number = Float | Integer | Normal

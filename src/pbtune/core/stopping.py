@@ -7,9 +7,14 @@ from pbtune.core.lease import Rule, reached
 
 
 class StopRules(msgspec.Struct, frozen=True):
-    """``RunConfig.stop`` as a dict: a trial ends as soon as one key has reached its bound."""
+    """``RunConfig.stop`` as a dict: a trial ends as soon as one key has reached its bound.
+
+    ``every``: a stopper of the user's has to see each report, so each one blocks. What it says is
+    in the report.
+    """
 
     bounds: tuple[tuple[str, float], ...] = ()
+    every: bool = False
 
     def rules(self) -> tuple[Rule, ...]:
         """The reports that a worker must not pass by itself."""
@@ -26,4 +31,4 @@ class StopRules(msgspec.Struct, frozen=True):
             value = report.value(key)
             if reached(value, bound):
                 return f"{key} = {value} >= {bound:g}"
-        return None
+        return report.stop or None

@@ -22,13 +22,21 @@ class Status(Enum):
 
 
 LEGAL: Final[dict[Status, frozenset[Status]]] = {
-    Status.PENDING: frozenset({Status.RUNNING, Status.DONE, Status.FAILED}),
+    Status.PENDING: frozenset(
+        {Status.RUNNING, Status.PENDING, Status.PAUSED, Status.DONE, Status.FAILED}
+    ),
     Status.RUNNING: frozenset({Status.PENDING, Status.PAUSED, Status.DONE, Status.FAILED}),
-    Status.PAUSED: frozenset({Status.RUNNING, Status.PAUSED, Status.DONE}),
-    Status.DONE: frozenset(),
-    Status.FAILED: frozenset(),
+    Status.PAUSED: frozenset({Status.RUNNING, Status.PAUSED, Status.PENDING, Status.DONE}),
+    Status.DONE: frozenset({Status.PENDING, Status.PAUSED}),
+    Status.FAILED: frozenset({Status.PENDING, Status.PAUSED}),
 }
-"""Which status may follow which. An exploit of a trial that waits moves PAUSED to PAUSED."""
+"""Which status may follow which. An exploit of a trial that waits moves PAUSED to PAUSED, and a
+restart from nothing PAUSED to PENDING. A trial whose checkpoint is damaged goes back from where it
+waits: after a failure PENDING to PENDING or PAUSED.
+
+Out of an ended status leads only what a person asked for: a reopening, or the replacement of a
+member that failed for good.
+"""
 
 ENDED: Final = frozenset({Status.DONE, Status.FAILED})
 
@@ -49,7 +57,9 @@ class Rank(msgspec.Struct, frozen=True):
     """One ranked report: score, weights, config and progress belong together.
 
     ``score`` is oriented so that larger is better; it may be NaN. ``checkpoint`` is None for a
-    member that can be replaced but not copied.
+    member that can be replaced but not copied. ``generation`` counts the intervals behind these
+    weights; ``scores`` are the last ones of these weights, and ``values`` one score a metric, where
+    a method needs them.
     """
 
     score: float
@@ -58,6 +68,17 @@ class Rank(msgspec.Struct, frozen=True):
     time_total_s: float
     config: Config
     checkpoint: str | None = None
+    generation: int = 0
+    scores: tuple[float, ...] = ()
+    values: tuple[float, ...] = ()
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """What a trial counts from, when it begins anew from nothing in the middle of its budget."""
+
+    step: int
+    progress: float
+    time_total_s: float
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -76,7 +97,12 @@ class Trial(msgspec.Struct, frozen=True):
     ``source`` is the last exploit's checkpoint, ``source_progress`` the furthest that any began at,
     ``stale_copy_count`` how many in a row began no further on. ``next_number`` is the least number
     that no checkpoint of the trial has had. ``redo``: the last attempt was cut short, so steps may
-    be done again.
+    be done again. ``is_gated``: ranked, and waiting for the rest of a synchronous population.
+
+    Of the weights that it trains, its own or a donor's: ``generation`` counts the intervals,
+    ``base_score`` is the score that they began this interval with, ``scores`` are the last ones.
+    ``interval`` replaces the scheduler's where that has grown; 0 leaves it. ``first`` is the config
+    that the trial was created with, and ``origin`` what it counts from without a checkpoint.
     """
 
     id: str
@@ -102,6 +128,13 @@ class Trial(msgspec.Struct, frozen=True):
     stale_copy_count: int = 0
     redo: bool = False
     next_number: int = 0
+    is_gated: bool = False
+    generation: int = 0
+    base_score: float | None = None
+    scores: tuple[float, ...] = ()
+    interval: float = 0.0
+    first: Config = {}
+    origin: Origin | None = None
 
     @property
     def is_live(self) -> bool:

@@ -16,6 +16,10 @@ class AbstractClock(ABC):
     def wall_s(self) -> float:
         """Seconds since the epoch, for people."""
 
+    @abstractmethod
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+
 
 @final
 class SystemClock(AbstractClock):
@@ -28,3 +32,7 @@ class SystemClock(AbstractClock):
     def wall_s(self) -> float:
         """See the base class."""
         return time.time()
+
+    def sleep(self, seconds: float) -> None:
+        """See the base class."""
+        time.sleep(seconds)

@@ -9,6 +9,9 @@ from pbtune.errors import StorageUnwritable
 
 DATABASE: Final = "run.db"
 _TRIES_MAX: Final = 10_000
+_BEFORE_BIRTH: Final = frozenset(
+    {"driver.lock", "tuner.pkl", ".tuner.pkl", f".{DATABASE}-new", f".{DATABASE}-new-journal"}
+)
 
 
 def default_name(trainable: str, wall_s: float) -> str:
@@ -17,10 +20,16 @@ def default_name(trainable: str, wall_s: float) -> str:
     return f"{trainable}_{date}"
 
 
-def claim(root: Path, name: str) -> Path:
+def claim(root: Path, name: str, *, is_own: bool = False) -> Path:
     """Make a folder that belongs to this run alone.
 
     A name that is taken becomes ``name_1``, ``name_2``, ….
+
+    Args:
+        root: The storage root; made if needed.
+        name: What the folder should be called.
+        is_own: Whether a folder of this name is ours if the driver that made it was killed before
+            there was a run in it.
 
     Raises:
         StorageUnwritable: If the folder can't be made or written.
@@ -34,6 +43,8 @@ def claim(root: Path, name: str) -> Path:
         try:
             path.mkdir(mode=0o700)
         except FileExistsError:
+            if is_own and number == 0 and _is_unborn(path):
+                return path
             continue
         except OSError as error:
             raise _unwritable(path, error) from error
@@ -42,6 +53,11 @@ def claim(root: Path, name: str) -> Path:
         return path
     message = f"{root} has {_TRIES_MAX} runs named {name}: choose another name"
     raise StorageUnwritable(message)
+
+
+def _is_unborn(path: Path) -> bool:
+    """Whether nothing is in a folder but what a driver writes before the run's first record."""
+    return path.is_dir() and {it.name for it in path.iterdir()} <= _BEFORE_BIRTH
 
 
 def _unwritable(path: Path, error: OSError) -> StorageUnwritable:

@@ -16,7 +16,7 @@ from pbtune.checkpoints.store import LocalStore
 from pbtune.core.plan import Command, Continue, Running, Start, Stop
 from pbtune.errors import EngineBug
 from pbtune.executors.base import AbstractExecutor, Turn
-from pbtune.worker.attempt import Runner, Trainable
+from pbtune.worker.attempt import Runner, Trainable, numpy_random
 from pbtune.worker.channel import AbstractChannel
 from pbtune.worker.protocol import (
     Asked,
@@ -59,6 +59,7 @@ class InlineChannel(AbstractChannel):
         self.pending: list[Message] = []
         self.order: Order | None = None
         self.is_held = False
+        self.failure: BaseException | None = None
 
     def stream(self, message: Streamed | Begun) -> None:
         """Kept until the next message that the driver has to react to."""
@@ -78,7 +79,13 @@ class InlineChannel(AbstractChannel):
         self.pending.append(message)
         messages, self.pending = self.pending, []
         self.is_held, self.order = True, None
-        self.turn(messages)
+        try:
+            self.turn(messages)
+        # The boundary of user code, from its other side: the error is ours and must not come out
+        # of the user's ``report``. The function is left first, then ``wait`` raises.
+        except BaseException as error:  # noqa: BLE001
+            self.failure = error
+            self.order = End(message.attempt)
         self.is_held = False
         if self.order is None:
             what = f"{message.trial} got no verdict for its report at step {message.step}"
@@ -113,8 +120,8 @@ class InlineExecutor(AbstractExecutor):
     def open(self, turn: Turn) -> None:
         """Attempts seed the global generators: keep the caller's, to be put back at the end."""
         self._channel.turn = turn
-        numpy_random = sys.modules.get("numpy.random")
-        numpy_state = None if numpy_random is None else numpy_random.get_state()
+        generator = numpy_random()
+        numpy_state = None if generator is None else generator.get_state()
         self._generators = (random.getstate(), numpy_state)
 
     @property
@@ -153,6 +160,9 @@ class InlineExecutor(AbstractExecutor):
         while begin is not None:
             following = self._runner.run(begin)
             begin = following if isinstance(following, Begin) else None
+        failure, self._channel.failure = self._channel.failure, None
+        if failure is not None:
+            raise failure
         messages, self._channel.pending = self._channel.pending, []
         if messages:
             self._now = (None, 0)

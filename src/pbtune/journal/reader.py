@@ -92,16 +92,17 @@ class JournalReader:
             yield from read_entries(self._connection, after)
 
     def reports(
-        self, trial: str | None = None, *, superseded: bool = False
+        self, trial: str | None = None, *, superseded: bool = False, after: int = 0
     ) -> Iterator[StoredReport]:
         """Reports in the order in which they were stored, each step of a segment once.
 
         Args:
             trial: Of this trial only.
             superseded: Also those whose step was done again after a crash.
+            after: Of those with a higher id only.
         """
-        query = f"SELECT {_COLUMNS} FROM reports WHERE 1"  # noqa: S608  constants only
-        values: list[object] = []
+        query = f"SELECT {_COLUMNS} FROM reports WHERE id > ?"  # noqa: S608  constants only
+        values: list[object] = [after]
         if trial is not None:
             query += " AND trial = ?"
             values.append(trial)

@@ -4,6 +4,7 @@ WAL with ``synchronous=NORMAL`` survives the death of the process, ``FULL`` also
 SQLite moves the WAL into the database when the driver is idle, since that stalls for milliseconds.
 """
 
+import errno
 import os
 import sqlite3
 from collections.abc import Generator, Iterator, Sequence
@@ -17,12 +18,14 @@ from pbtune.core.decisions import Started
 from pbtune.core.events import Reported
 from pbtune.core.exact import VERSION, decode_record, encode_record
 from pbtune.core.experiment import Record
-from pbtune.errors import RunUnreadable, StorageUnwritable
+from pbtune.errors import RunUnreadable, StorageFull, StorageUnwritable
 from pbtune.journal.base import AbstractJournal, Entry, Header, ReportRow
 from pbtune.journal.schema import FORMAT, SCHEMA
 
 _WAL_PAGES_MAX: Final = 20_000
 """Beyond 80 MB the WAL is moved even if the driver is busy."""
+_WRITE_VERSION_AT: Final = 18
+"""Where SQLite's file says how it is written: 1 by itself, 2 with a WAL beside it."""
 _EVENT: Final = "INSERT INTO events VALUES (NULL, ?, ?, ?, ?, ?, ?)"
 _REPORT: Final = "INSERT INTO reports VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, NULL)"
 _SUPERSEDE: Final = (
@@ -35,9 +38,11 @@ _SUPERSEDE: Final = (
 class SqliteJournal(AbstractJournal):
     """Made by ``create`` or ``open``; the caller holds the run's lock."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
+        self._path = path
         self._is_open = True
+        self._broken: StorageUnwritable | None = None
         self._is_dirty = False
         (last,) = connection.execute('SELECT coalesce(max("commit"), 0) FROM events').fetchone()
         self._commit: int = last
@@ -50,21 +55,17 @@ class SqliteJournal(AbstractJournal):
             StorageUnwritable: If it can't be made.
         """
         try:
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            if path.exists():
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+            _make(path, header, durability)
             connection = _connected(path, durability)
-            connection.executescript(f"BEGIN; {SCHEMA} COMMIT;")
-            meta = [
-                ("format", str(FORMAT)),
-                ("header", msgspec.json.encode(header).decode()),
-            ]
-            connection.executemany("INSERT INTO meta VALUES (?, ?)", meta)
         except (OSError, sqlite3.OperationalError) as error:
             message = (
                 f"the run's database {path} can't be written: {error}. Give a folder that you can"
                 f" write as RunConfig(storage_path=...) or PBTUNE_STORAGE."
             )
             raise StorageUnwritable(message) from error
-        return cls(connection)
+        return cls(connection, path)
 
     @classmethod
     def open(cls, path: Path, durability: str = "process") -> "SqliteJournal":
@@ -80,12 +81,14 @@ class SqliteJournal(AbstractJournal):
             connection = _connected(path, durability)
             undo.callback(connection.close)
             check_format(connection, path)
-            journal = cls(connection)
+            journal = cls(connection, path)
             undo.pop_all()
             return journal
 
     def append(self, records: Sequence[Record], rows: Sequence[ReportRow], at: float) -> int:
         """See the base class."""
+        if self._broken is not None:
+            raise self._broken
         commit = self._commit + 1
         self._is_dirty = True
         execute = self._connection.execute
@@ -102,14 +105,28 @@ class SqliteJournal(AbstractJournal):
                     new = record.attempt
                     execute(_SUPERSEDE, (new, record.trial, record.segment, record.step, new))
             execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
             # SQLite has rolled back by itself when the disk is full, and would complain.
             if self._connection.in_transaction:
                 execute("ROLLBACK")
+            if isinstance(error, sqlite3.OperationalError):
+                raise self._fault(error) from error
             raise
         if records:
             self._commit = commit
         return last
+
+    def _fault(self, error: sqlite3.OperationalError) -> StorageUnwritable:
+        """What a failed write means: a full disk can be waited for, all else ends the writing."""
+        if "disk is full" in str(error):
+            return StorageFull(f"The disk with {self._path} is full.")
+        # After a failed fsync the system may have dropped what it couldn't write: writing on would
+        # build on what isn't there (Rebello et al., ATC 2020).
+        self._broken = StorageUnwritable(
+            f"{self._path} can't be written any more ({error}). Nothing that was acknowledged is"
+            f" lost; resume the run when the disk is well."
+        )
+        return self._broken
 
     def entries(self, after: int = 0) -> Iterator[Entry]:
         """See the base class."""
@@ -127,16 +144,65 @@ class SqliteJournal(AbstractJournal):
             return
         self._is_open = False
         try:
-            self._connection.execute("PRAGMA journal_mode=DELETE")
+            _plain(self._connection)
         except sqlite3.OperationalError:
             # Whoever opens the run next finds the WAL, and loses nothing.
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
         self._connection.close()
 
 
+def is_closed(path: Path) -> bool:
+    """Whether the last driver came to its end, and left one plain file."""
+    with path.open("rb") as file:
+        file.seek(_WRITE_VERSION_AT)
+        return file.read(1) == b"\x01"
+
+
+def _make(path: Path, header: Header, durability: str) -> None:
+    """Write the whole database under another name first: a run is there, or it never began."""
+    temporary = path.with_name(f".{path.name}-new")
+    temporary.unlink(missing_ok=True)
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    connection = sqlite3.connect(temporary, isolation_level=None)
+    try:
+        _plain(connection)
+        connection.execute(f"PRAGMA synchronous={'FULL' if durability == 'power' else 'OFF'}")
+        connection.executescript(f"BEGIN; {SCHEMA}")
+        meta = [("format", str(FORMAT)), ("header", msgspec.json.encode(header).decode())]
+        connection.executemany("INSERT INTO meta VALUES (?, ?)", meta)
+        connection.execute("COMMIT")
+    finally:
+        connection.close()
+    temporary.rename(path)
+    if durability == "power":
+        _sync_directory(path.parent)
+
+
+def _sync_directory(path: Path) -> None:
+    if os.name == "nt":
+        return
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _plain(connection: sqlite3.Connection) -> None:
+    """Make one plain file of the database.
+
+    The change of mode is one write to the first bytes of the file. With a journal on the disk, a
+    driver killed in it would leave one that read-only readers can't undo.
+    """
+    connection.execute("PRAGMA journal_mode=MEMORY")
+
+
 def _connected(path: Path, durability: str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, cached_statements=32)
-    connection.execute("PRAGMA journal_mode=WAL")
+    (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+    if mode != "wal":
+        _plain(connection)
+        connection.execute("PRAGMA journal_mode=WAL")
     synchronous = "FULL" if durability == "power" else "NORMAL"
     connection.execute(f"PRAGMA synchronous={synchronous}")
     connection.execute(f"PRAGMA wal_autocheckpoint={_WAL_PAGES_MAX}")

@@ -3,18 +3,28 @@
 import time
 from collections.abc import Iterable
 
-from pbtune.core.trial import ENDED
+from pbtune.core.decisions import Started
+from pbtune.core.trial import ENDED, Config
 from pbtune.journal.reader import StoredReport
 from pbtune.reporting.snapshot import RunView
 
 
 def filled(view: RunView, report: StoredReport, before: StoredReport | None) -> dict[str, object]:
+    """One report of a run with Tune's auto-filled keys; see ``fill``."""
+    start = view.starts[report.trial, report.attempt]
+    return fill(report, before, start, view.configs[report.trial, report.segment])
+
+
+def fill(
+    report: StoredReport, before: StoredReport | None, start: Started, config: Config
+) -> dict[str, object]:
     """One report with Tune's auto-filled keys.
 
     Args:
-        view: The run.
         report: The report.
         before: The one before it of the same trial, if there is one.
+        start: Where its attempt began.
+        config: The hyperparameters of its segment.
 
     Returns:
         The user's metrics, nested as they were, and ``training_iteration``, ``time_total_s``,
@@ -23,7 +33,6 @@ def filled(view: RunView, report: StoredReport, before: StoredReport | None) -> 
         user's own stands where Tune lets it stand.
     """
     metrics = report.metrics()
-    start = view.starts[report.trial, report.attempt]
     goes_on = before is not None and before.attempt == report.attempt
     since_s = before.time_total_s if goes_on and before is not None else start.time_total_s
     for key, value in (
@@ -42,7 +51,7 @@ def filled(view: RunView, report: StoredReport, before: StoredReport | None) -> 
         "date": time.strftime("%Y-%m-%d_%H-%M-%S", time.localtime(report.timestamp)),
         "trial_id": report.trial,
         "checkpoint_dir_name": name,
-        "config": view.configs[report.trial, report.segment],
+        "config": config,
     }
 
 

@@ -9,7 +9,8 @@ import msgspec
 
 from pbtune.core import decisions as d
 from pbtune.core import events as e
-from pbtune.core.experiment import Experiment, fold
+from pbtune.core.experiment import Experiment
+from pbtune.core.fold import fold
 from pbtune.core.trial import Config, Trial
 from pbtune.journal.base import Entry, Header
 from pbtune.journal.reader import JournalReader
@@ -35,6 +36,10 @@ class Saving(msgspec.Struct, frozen=True):
 class RunView:
     """Everything that readers ask about a run, as of the last ``refresh``.
 
+    Args:
+        reader: The run's journal.
+        until: Fold no record beyond this id at first; None folds all that there are.
+
     Attributes:
         header: What was written when the run began.
         experiment: The state that the records fold to.
@@ -46,9 +51,11 @@ class RunView:
         reasons: Why each ended trial ended.
         notices: What the user was told.
         last_at: The wall clock of the newest record, in seconds.
+        settings: What decisions depend on, encoded; those of the last reconfiguration.
+        trainable: The function's name.
     """
 
-    def __init__(self, reader: JournalReader) -> None:
+    def __init__(self, reader: JournalReader, until: int | None = None) -> None:
         self.header: Header = reader.header
         self.experiment = Experiment()
         self.configs: dict[tuple[str, int], Config] = {}
@@ -59,24 +66,35 @@ class RunView:
         self.reasons: dict[str, str] = {}
         self.notices: list[str] = []
         self.last_at = self.header.created_at
+        self.settings = str(self.header.settings.get("engine", ""))
+        self.trainable = self.header.trainable
         self._cursor = 0
         self._reader = reader
-        self.refresh()
+        self.refresh(until)
 
-    def refresh(self) -> bool:
+    def refresh(self, until: int | None = None) -> bool:
         """Fold what is new.
+
+        Args:
+            until: But no record beyond this id.
 
         Returns:
             Whether there was anything.
         """
         before = self._cursor
         for entry in self._reader.entries(self._cursor):
-            self.experiment = fold(self.experiment, entry.record)
-            self._note(entry)
-            self._cursor, self.last_at = entry.id, entry.at
+            if until is not None and entry.id > until:
+                break
+            self.take(entry)
         return self._cursor != before
 
-    def _note(self, entry: Entry) -> None:
+    def take(self, entry: Entry) -> None:
+        """Fold the next record; only for a reader that looks at each one by itself."""
+        self.experiment = fold(self.experiment, entry.record)
+        self._note(entry)
+        self._cursor, self.last_at = entry.id, entry.at
+
+    def _note(self, entry: Entry) -> None:  # noqa: C901  one case a kind of record
         match entry.record:
             case d.Created() as record:
                 self.configs[record.trial, 0] = record.config
@@ -93,6 +111,16 @@ class RunView:
                 self.failures.setdefault(record.trial, []).append(record)
             case d.Completed() as record:
                 self.reasons[record.trial] = record.reason
+            case e.Reopened(trial=trial) | e.Rewound(trial=trial):
+                now = self.experiment.trials[trial]
+                self.configs[trial, now.segment] = now.config
+                self.reasons.pop(trial, None)
+            case e.Closed() as record:
+                self.reasons[record.trial] = record.reason
+            case e.Reconfigured() as record:
+                self.settings = record.settings or self.settings
+                for name, _old, new in record.changes:
+                    self.trainable = new if name == "trainable" else self.trainable
             case e.Noticed() as record:
                 self.notices.append(record.text)
             case _:

@@ -57,12 +57,15 @@ class TerminalView:
             self._thread = threading.Thread(target=self._guarded, name="pbtune-view", daemon=True)
             self._thread.start()
 
-    def stop(self) -> None:
-        """Show the end, and say where the run is."""
+    def stop(self, *, is_interrupted: bool = False) -> None:
+        """Show the end, and say where the run is, or how it goes on."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join()
-        print(f"The run is in {self._run_dir}", file=self._last_stream, flush=True)
+        line = f"The run is in {self._run_dir}"
+        if is_interrupted:
+            line = f"Interrupted. To go on: pbtune resume {self._run_dir}"
+        print(line, file=self._last_stream, flush=True)
 
     def _guarded(self) -> None:
         # An observer's call: it may not stop training, whatever happens to the screen.

@@ -24,8 +24,12 @@ from pbtune.tune.configs import FailureConfig as FailureConfig
 from pbtune.tune.configs import RunConfig as RunConfig
 from pbtune.tune.configs import TuneConfig as TuneConfig
 from pbtune.tune.execution import PbtuneWarning as PbtuneWarning
+from pbtune.tune.parameters import with_parameters as with_parameters
+from pbtune.tune.resources import PlacementGroupFactory as PlacementGroupFactory
+from pbtune.tune.resources import with_resources as with_resources
 from pbtune.tune.results import Result as Result
 from pbtune.tune.results import ResultGrid as ResultGrid
+from pbtune.tune.trainable import Trainable as Trainable
 from pbtune.tune.tuner import Tuner as Tuner
 from pbtune.worker.api import TuneContext as TuneContext
 from pbtune.worker.api import checkpoint_due as checkpoint_due
@@ -39,9 +43,11 @@ __all__ = [
     "CheckpointConfig",
     "FailureConfig",
     "PbtuneWarning",
+    "PlacementGroupFactory",
     "Result",
     "ResultGrid",
     "RunConfig",
+    "Trainable",
     "TuneConfig",
     "TuneContext",
     "TuneError",
@@ -65,4 +71,6 @@ __all__ = [
     "sample_from",
     "schedulers",
     "uniform",
+    "with_parameters",
+    "with_resources",
 ]

@@ -6,7 +6,7 @@ A finder for ``ray`` and everything under it, ahead of all others. ``ray.tune.X`
 
 import importlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -33,10 +33,21 @@ _WHY_OTHERWISE: Final = "pbtune speaks the part of Ray Tune that population base
 
 def install() -> None:
     """Make ``ray`` name our modules from now on, in this process and its workers' imports."""
-    if not any(isinstance(finder, RayFinder) for finder in sys.meta_path):
+    if not is_installed():
         for name in [name for name in sys.modules if name == "ray" or name.startswith("ray.")]:
             del sys.modules[name]
         sys.meta_path.insert(0, RayFinder())
+
+
+def behind_the_door(name: str) -> ModuleType:
+    """A module of Ray's name, in a worker too: its process has no door of its own yet."""
+    install()
+    return importlib.import_module(name)
+
+
+def is_installed() -> bool:
+    """Whether ``ray`` names our modules in this process."""
+    return any(isinstance(finder, RayFinder) for finder in sys.meta_path)
 
 
 def uninstall() -> None:
@@ -97,6 +108,10 @@ class RayModule(ModuleType):
         self._ours = ours
         if ours is not None:
             self.__all__ = list(getattr(ours, "__all__", []))
+
+    def __reduce__(self) -> tuple[Callable[[str], ModuleType], tuple[str]]:
+        """Travel by name, as a function's globals do on their way to a worker."""
+        return behind_the_door, (self.__name__,)
 
     def __getattr__(self, name: str) -> object:
         full = f"{self.__name__}.{name}"

@@ -1,12 +1,14 @@
 """``pbtune.init``: how much of this machine a run may use, and by which executor."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
 
 from pbtune.errors import NotInPbtune, SettingsError
+from pbtune.tune.resources import Supply, normalised, visible_gpus
 
 Executor = Literal["processes", "inline"]
 RAY_ONLY: Final = frozenset(
@@ -34,12 +36,27 @@ class Machine(msgspec.Struct, frozen=True):
     num_cpus: float | None = None
     num_gpus: float | None = None
     executor: Executor = "processes"
+    resources: dict[str, float] = {}
 
     def slot_count(self) -> int:
         """How many trials of one CPU train at once; at least one."""
         if self.executor == "inline":
             return 1
-        return max(1, int(cpu_count() if self.num_cpus is None else self.num_cpus))
+        return max(1, int(self.supply().amounts["CPU"]))
+
+    def supply(self) -> Supply:
+        """What there is for trials to ask for.
+
+        Raises:
+            SettingsError: If there are fewer GPUs than ``init`` said.
+        """
+        gpus = visible_gpus(self.num_gpus)
+        amounts = {
+            "CPU": float(cpu_count() if self.num_cpus is None else self.num_cpus),
+            "GPU": float(len(gpus)),
+            "memory": float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")),
+        }
+        return Supply({**amounts, **self.resources}, gpus)
 
 
 _machine: list[Machine] = []
@@ -50,6 +67,7 @@ def init(
     *,
     num_cpus: float | None = None,
     num_gpus: float | None = None,
+    resources: Mapping[str, float] | None = None,
     executor: Executor = "processes",
     local_mode: bool = False,
     **ray_only: object,
@@ -60,7 +78,9 @@ def init(
         address: Only None or "local": trials run on this machine.
         num_cpus: Slots of one CPU, >= 1; else the CPUs that affinity and cgroup leave to this
             process.
-        num_gpus: GPUs that trials may ask for, >= 0.
+        num_gpus: GPUs that trials may ask for, a whole number >= 0; else those that
+            CUDA_VISIBLE_DEVICES names, or the machine has.
+        resources: What else trials may ask for, by names of your own: {"licence": 2}.
         executor: "processes", one warm process a slot; or "inline", one trial at a time in this
             very process, for debuggers.
         local_mode: Ray's older name for ``executor="inline"``.
@@ -78,14 +98,29 @@ def init(
     if unknown:
         message = f"init() got an unexpected argument {unknown[0]!r}"
         raise TypeError(message)
+    own = _checked_supply(num_cpus, num_gpus, resources or {})
+    if executor not in {"processes", "inline"}:
+        message = f'executor must be "processes" or "inline", not {executor!r}'
+        raise SettingsError(message)
+    _machine[:] = [Machine(num_cpus, num_gpus, "inline" if local_mode else executor, own)]
+
+
+def _checked_supply(
+    num_cpus: float | None, num_gpus: float | None, resources: Mapping[str, float]
+) -> dict[str, float]:
     for name, value, least in (("num_cpus", num_cpus, 1), ("num_gpus", num_gpus, 0)):
         if value is not None and not value >= least:
             message = f"{name} must be >= {least}, not {value!r}"
             raise SettingsError(message)
-    if executor not in {"processes", "inline"}:
-        message = f'executor must be "processes" or "inline", not {executor!r}'
+    if num_gpus is not None and num_gpus % 1 != 0:
+        message = f"num_gpus must be a whole number, not {num_gpus!r}"
         raise SettingsError(message)
-    _machine[:] = [Machine(num_cpus, num_gpus, "inline" if local_mode else executor)]
+    own = normalised(resources)
+    for name in ("CPU", "GPU"):
+        if name in own:
+            message = f"resources has {name!r}: say init(num_{name.lower()}s=...) instead"
+            raise SettingsError(message)
+    return own
 
 
 def shutdown() -> None:

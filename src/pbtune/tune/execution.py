@@ -11,6 +11,7 @@ from typing import final
 import msgspec
 
 from pbtune.checkpoints.store import LocalStore
+from pbtune.core.events import Damaged, Event
 from pbtune.core.experiment import Experiment
 from pbtune.core.objective import Objective
 from pbtune.core.retention import Retention
@@ -19,8 +20,11 @@ from pbtune.core.settings import Settings
 from pbtune.core.space import describe
 from pbtune.core.stopping import StopRules
 from pbtune.driver.clock import SystemClock
+from pbtune.driver.interrupt import Interrupt
 from pbtune.driver.loop import Driver
+from pbtune.driver.recover import Recovered, damages, recover
 from pbtune.driver.run_folder import DATABASE, claim, default_name
+from pbtune.driver.trash import ThreadTrash
 from pbtune.driver.user_calls import SeededCalls
 from pbtune.errors import Unpicklable, UserError
 from pbtune.executors.base import AbstractExecutor
@@ -29,12 +33,15 @@ from pbtune.executors.processes.executor import ProcessExecutor
 from pbtune.executors.processes.launcher import Launcher, needed_modules
 from pbtune.journal.base import Header
 from pbtune.journal.lock import RunLock
+from pbtune.journal.settings_codec import encode_settings
 from pbtune.journal.sqlite import SqliteJournal
 from pbtune.reporting.terminal import TerminalView
 from pbtune.tune.cluster import Machine
 from pbtune.tune.configs import RunConfig, TuneConfig
 from pbtune.tune.pickling import pickled
+from pbtune.tune.resources import ONE_SLOT, Slots
 from pbtune.tune.results import ResultGrid
+from pbtune.tune.resume import Resume, Saved, first_events, save
 from pbtune.version import __version__
 from pbtune.worker.attempt import Trainable
 from pbtune.worker.process import Job
@@ -64,6 +71,9 @@ class Execution(msgspec.Struct, frozen=True):
     storage_root: Path
     stop: tuple[tuple[str, float], ...]
     started_at: float
+    saved: Saved
+    slots: Slots = ONE_SLOT
+    resume: Resume | None = None
 
     def settings(self) -> Settings:
         """What decisions depend on."""
@@ -92,7 +102,8 @@ class Execution(msgspec.Struct, frozen=True):
             observed=settings.observed(),
             needed=settings.needed(),
             mutated=self.mutated,
-            resources={"CPU": 1.0},
+            durability=self.run_config.durability,
+            resources=self.slots.request,
         )
 
     def header(self, run_dir: Path) -> Header:
@@ -114,6 +125,7 @@ class Execution(msgspec.Struct, frozen=True):
                 "time_attr": self.scheduler.time_attr,
                 "stop": dict(self.stop),
                 "executor": self.machine.executor,
+                "engine": encode_settings(self.settings()),
                 "checkpoints": {
                     "num_to_keep": checkpoints.num_to_keep,
                     "score_attribute": checkpoints.checkpoint_score_attribute,
@@ -134,17 +146,26 @@ def execute(execution: Execution) -> ResultGrid:
     settings = execution.settings()
     with ExitStack() as undo:
         make_executor = _prepared(execution, undo)
-        run_dir = _claimed(execution)
+        resume = execution.resume
+        run_dir = _claimed(execution) if resume is None else resume.run_dir
         try:
             executor = make_executor(execution.worker_settings(settings, run_dir))
         except Unpicklable:
-            # Nothing has begun: leave no folder of a run that never was.
-            run_dir.rmdir()
+            if resume is None:
+                # Nothing has begun: leave no folder of a run that never was.
+                run_dir.rmdir()
             raise
         undo.callback(executor.close, 0.0)
-        state, driver = _driven(execution, settings, run_dir, executor)
+        interrupt = Interrupt(is_immediate=execution.machine.executor == "inline")
+        try:
+            state, driver = _driven(execution, (settings, run_dir, executor, interrupt))
+        except KeyboardInterrupt:
+            undo.close()
+            interrupt.leave()
+            raise
+    interrupt.leave()
     if driver.fatal is not None:
-        raise UserError(driver.fatal.message)
+        raise UserError(driver.fatal)
     results = ResultGrid(run_dir, execution.metric, execution.mode, execution.objects)
     if state.halted is not None and execution.run_config.failure_config.fail_fast == "raise":
         for error in results.errors:
@@ -155,7 +176,7 @@ def execute(execution: Execution) -> ResultGrid:
 def _claimed(execution: Execution) -> Path:
     wanted = execution.run_config.name
     name = wanted or default_name(execution.trainable_name, execution.started_at)
-    run_dir = claim(execution.storage_root, name)
+    run_dir = claim(execution.storage_root, name, is_own=bool(execution.run_config.resume))
     if wanted not in {None, run_dir.name}:
         warnings.warn(
             f"the name {name!r} is taken: this run is {run_dir.name!r}",
@@ -166,26 +187,56 @@ def _claimed(execution: Execution) -> Path:
 
 
 def _driven(
-    execution: Execution, settings: Settings, run_dir: Path, executor: AbstractExecutor
+    execution: Execution, parts: tuple[Settings, Path, AbstractExecutor, Interrupt]
 ) -> tuple[Experiment, Driver]:
     """The run from its first record to its last."""
+    settings, run_dir, executor, interrupt = parts
     with RunLock(run_dir):
-        journal = SqliteJournal.create(run_dir / DATABASE, execution.header(run_dir))
+        store = LocalStore(run_dir, execution.run_config.durability)
+        journal, recovered, first = _opened(execution, settings, run_dir, store)
         view = TerminalView(run_dir, execution.run_config.verbose, sys.stdout)
         notices = Notices()
-        driver = Driver(
-            settings, journal, executor, LocalStore(run_dir), SystemClock(), Experiment()
-        )
+        driver = Driver(settings, journal, executor, store, SystemClock(), recovered)
+        driver.interrupted = interrupt
+        driver.trash = ThreadTrash(store)
         driver.slots_max = execution.tune_config.max_concurrent_trials
         driver.on_notice = notices
         view.start()
         try:
-            state = driver.run()
+            with interrupt.watching():
+                state = driver.run(first)
         finally:
-            view.stop()
+            view.stop(is_interrupted=interrupt())
             journal.close()
     notices.raise_held()
     return state, driver
+
+
+def _opened(
+    execution: Execution, settings: Settings, run_dir: Path, store: LocalStore
+) -> tuple[SqliteJournal, Recovered, list[Event]]:
+    """The run's journal, what it says, and what has to be recorded first."""
+    durability = execution.run_config.durability
+    if execution.resume is None:
+        # The database comes last: a folder that has one can be restored.
+        is_saved = save(run_dir, execution.saved)
+        header = execution.header(run_dir)
+        journal = SqliteJournal.create(run_dir / DATABASE, header, durability)
+        if not is_saved:
+            Notices()(
+                "the function, the space or a setting can't be pickled: to resume this run, pass"
+                " them to Tuner.restore() again"
+            )
+        return journal, Recovered(), []
+    first = first_events(execution.resume, settings, execution.trainable_name)
+    journal = SqliteJournal.open(run_dir / DATABASE, durability)
+    recovered = recover(journal)
+    store.sweep(recovered.state.references)
+    damaged = damages(recovered, store)
+    for event in damaged:
+        if isinstance(event, Damaged):
+            Notices()(f"{event.checkpoint} is damaged ({event.reason}): going back further")
+    return journal, recovered, [*first, *damaged]
 
 
 def _prepared(
@@ -196,21 +247,25 @@ def _prepared(
     if execution.machine.executor == "inline":
         return lambda settings: InlineExecutor(settings, trainable, objects)
     modules = needed_modules(trainable)
-    first = [Launcher(modules, threads=1)]
+    slots = execution.slots
+    first = [Launcher(modules, slots.threads)]
     undo.callback(lambda: [launcher.close() for launcher in first])
 
     def make(settings: WorkerSettings) -> AbstractExecutor:
         payload = pickled(Job(settings, trainable, objects))
 
         def launch() -> Launcher:
-            launcher = first.pop() if first else Launcher(modules, threads=1)
+            launcher = first.pop() if first else Launcher(modules, slots.threads)
             launcher.load(payload)
             return launcher
 
-        slots = execution.machine.slot_count()
-        limit = execution.tune_config.max_concurrent_trials or slots
-        reuse = execution.tune_config.reuse_actors
-        return ProcessExecutor(min(slots, limit), launch, reuse=reuse)
+        limit = execution.tune_config.max_concurrent_trials or slots.count
+        return ProcessExecutor(
+            min(slots.count, limit),
+            launch,
+            reuse=execution.tune_config.reuse_actors,
+            environments=slots.environments,
+        )
 
     return make
 

@@ -3,13 +3,40 @@
 import contextlib
 import types
 from collections.abc import Callable, Iterator
+from typing import final
 
 from pbtune.errors import Unpicklable
+from pbtune.tune import as_ray
+from pbtune.worker.payload import packed
 from pbtune.worker.process import Job
 
 
+@final
+class _OpenDoor:
+    """Unpickling it makes ``ray`` name our modules there, as they are named here."""
+
+    def __reduce__(self) -> tuple[Callable[[], None], tuple[()]]:
+        return as_ray.install, ()
+
+
+@final
+class _BehindDoor:
+    """A job whose function, and the modules that it is found in, may import ``ray``."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    def __reduce__(self) -> tuple[Callable[[None, Job], Job], tuple[_OpenDoor, Job]]:
+        # The door stands first: it is open before the function is unpickled.
+        return _second, (_OpenDoor(), self._job)
+
+
+def _second(_door: None, job: Job) -> Job:
+    return job
+
+
 def pickled(job: Job) -> bytes:
-    """The job as bytes; functions of ``__main__`` and closures travel by value.
+    """The job for workers; functions of ``__main__`` and closures travel by value.
 
     Raises:
         Unpicklable: If something in it can't be pickled; it says where.
@@ -18,7 +45,7 @@ def pickled(job: Job) -> bytes:
 
     # The process boundary of user code: __reduce__ of the user's objects may raise anything.
     try:
-        return cloudpickle.dumps(job)
+        return packed(_BehindDoor(job) if as_ray.is_installed() else job, cloudpickle.dumps)
     except Exception as error:
         where = next(_culprits(job, cloudpickle.dumps), None) or "something in it"
         message = (
@@ -46,22 +73,40 @@ def _culprits(job: Job, dumps: Callable[[object], bytes]) -> Iterator[str]:
     yield from _inside(job.trainable, dumps, set())
 
 
-def _inside(function: object, dumps: Callable[[object], bytes], seen: set[int]) -> Iterator[str]:
-    inner = getattr(function, "func", None)
-    if inner is not None and callable(inner):
-        for name, value in getattr(function, "keywords", {}).items():
+def _inside(thing: object, dumps: Callable[[object], bytes], seen: set[int]) -> Iterator[str]:
+    if id(thing) in seen:
+        return
+    seen.add(id(thing))
+    inner = getattr(thing, "func", None) or getattr(thing, "__wrapped__", None)
+    if callable(inner):
+        for name, value in getattr(thing, "keywords", {}).items():
             if _fails(value, dumps):
                 yield f"the argument {name!r} = {_shown(value)}"
         yield from _inside(inner, dumps, seen)
-    if not isinstance(function, types.FunctionType) or id(function) in seen:
-        return
-    seen.add(id(function))
+    if isinstance(thing, type):
+        for member in _members(thing):
+            yield from _inside(member, dumps, seen)
+    if isinstance(thing, types.FunctionType):
+        yield from _inside_function(thing, dumps, seen)
+
+
+def _inside_function(
+    function: types.FunctionType, dumps: Callable[[object], bytes], seen: set[int]
+) -> Iterator[str]:
     for kind, name, value in _named(function):
         if not _fails(value, dumps):
             continue
         if isinstance(value, types.FunctionType):
             yield from _inside(value, dumps, seen)
         yield f"the {kind} {name!r} = {_shown(value)} of {function.__qualname__}()"
+
+
+def _members(klass: type) -> Iterator[object]:
+    """What a class and its bases in the same module define; other modules are imported."""
+    for base in klass.__mro__:
+        if base.__module__ == klass.__module__:
+            for member in vars(base).values():
+                yield getattr(member, "__func__", member)
 
 
 def _named(function: types.FunctionType) -> Iterator[tuple[str, str, object]]:

@@ -4,11 +4,16 @@ Configs are journalled as JSON. A value that JSON can't hold (a class, a data se
 with the function that goes to the workers; configs name it by its path, and workers put it back.
 """
 
+import re
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, Final, cast
 
 from pbtune.core.space import GRID, Categorical, is_domain, is_grid
-from pbtune.core.values import stored
+from pbtune.core.values import Ref, stored
+
+_SECRET: Final = re.compile(
+    r"password|passwd|secret|token|api_?key|credential|private_?key|access_?key", re.IGNORECASE
+)
 
 
 def extract(param_space: Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:
@@ -18,11 +23,34 @@ def extract(param_space: Mapping[str, object]) -> tuple[dict[str, object], dict[
         The space with ``Ref(path)`` in place of objects, and the objects by path.
     """
     objects: dict[str, object] = {}
+    # A secret is an object like any other: it goes to the workers, and never into the journal.
     space = {key: _storable(value, str(key), objects) for key, value in param_space.items()}
     return space, objects
 
 
-def _storable(value: object, path: str, objects: dict[str, object]) -> object:
+def looks_secret(path: str, value: object) -> bool:
+    """Whether a value is text under a name that secrets go by."""
+    return isinstance(value, str) and _SECRET.search(path.rpartition("/")[2]) is not None
+
+
+def without_secrets(space: object, path: str = "") -> Any:  # noqa: ANN401  as what it is given
+    """A search space with secret-looking values left out, to be kept on the disk."""
+    if type(space) is not dict:
+        return space
+    items = cast("dict[str, object]", space).items()
+    return {
+        key: without_secrets(item, f"{path}/{key}")
+        for key, item in items
+        if not looks_secret(str(key), item)
+    }
+
+
+def _storable(  # noqa: PLR0911  one return a type
+    value: object, path: str, objects: dict[str, object]
+) -> object:
+    if looks_secret(path, value):
+        objects[path] = value
+        return Ref(path)
     if isinstance(value, Categorical):
         categories = tuple(
             stored(item, f"{path}/{at}", objects) for at, item in enumerate(value.categories)

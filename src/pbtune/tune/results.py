@@ -291,6 +291,9 @@ def _score(result: Result, by: tuple[str, str, str], *, is_finite_only: bool) ->
         value = flatten(row).get(metric)
         if isinstance(value, (int, float)) and not (is_finite_only and not math.isfinite(value)):
             values.append(-float(value) if mode == "min" else float(value))
+    if scope == "all":
+        # max() with NaN in it gives what stands first.
+        values = [value for value in values if not math.isnan(value)]
     if not values:
         return None
     score = max(values) if scope in {"all", "last"} else sum(values) / len(values)

@@ -1,19 +1,36 @@
 """``Tuner``: what a user makes and fits."""
 
+import os
 import random
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, final
+from pathlib import Path
+from typing import Any, cast, final
+
+import msgspec
 
 from pbtune.core.explore import mutated_paths
-from pbtune.errors import SettingsError
+from pbtune.errors import RunUnreadable, SettingsError
 from pbtune.tune.cluster import machine
-from pbtune.tune.configs import RunConfig, TuneConfig
+from pbtune.tune.configs import CheckpointConfig, RunConfig, TuneConfig
 from pbtune.tune.execution import Execution, execute
-from pbtune.tune.placeholders import extract
+from pbtune.tune.parameters import check_signature
+from pbtune.tune.placeholders import extract, without_secrets
+from pbtune.tune.resources import first_configs, slots_for
 from pbtune.tune.results import ResultGrid
+from pbtune.tune.resume import (
+    PICKLE_NAME,
+    Resume,
+    Saved,
+    can_resume,
+    load,
+    needs_more,
+    seed_of,
+)
 from pbtune.tune.schedulers.base import AbstractTuneScheduler
 from pbtune.tune.schedulers.fifo import FIFOScheduler
+from pbtune.tune.trainable import class_loop
+from pbtune.worker.attempt import Trainable as TrainFunction
 
 SEED_BITS = 32
 
@@ -23,7 +40,8 @@ class Tuner:
     """Trains a population of a function, and gives back the results.
 
     Args:
-        trainable: A function of one argument, ``config``; it calls ``tune.report``.
+        trainable: A function of one argument, ``config``, that calls ``tune.report``; or a class
+            derived from ``tune.Trainable``.
         param_space: {hyperparameter: constant, domain or nested dict}.
         tune_config: What is optimised, by what, and with how many members.
         run_config: Where the run lives, when it ends and what it shows.
@@ -43,12 +61,6 @@ class Tuner:
         if not callable(trainable):
             message = f"Tuner needs a training function of one argument, not {trainable!r}"
             raise SettingsError(message)
-        if isinstance(trainable, type):
-            message = (
-                f"{trainable.__qualname__} is a class; so far pbtune trains functions of one"
-                f" argument, config"
-            )
-            raise SettingsError(message)
         if param_space is not None and not isinstance(param_space, Mapping):
             message = f"param_space must be a dict, not {type(param_space).__name__}"
             raise SettingsError(message)
@@ -56,7 +68,9 @@ class Tuner:
         self._param_space = dict(param_space or {})
         self._tune_config = tune_config or TuneConfig()
         self._run_config = run_config or RunConfig()
+        as_function(trainable, self._run_config.checkpoint_config)
         self._results: ResultGrid | None = None
+        self._resume: Resume | None = None
 
     def fit(self) -> ResultGrid:
         """Train the population to its end.
@@ -67,8 +81,99 @@ class Tuner:
             UserError: If a setting can't work, or a report lacks the metric.
             EnvironmentFault: If the run's folder can't be written.
         """
-        self._results = execute(self._execution())
+        execution = self._execution()
+        resume = execution.resume
+        if resume is not None and not needs_more(resume, execution.settings()):
+            self._results = ResultGrid(resume.run_dir, objects=execution.objects)
+        else:
+            self._results = execute(execution)
         return self._results
+
+    @classmethod
+    def can_restore(cls, path: str | os.PathLike[str], storage_filesystem: None = None) -> bool:
+        """Whether there is a run to restore in a folder."""
+        del storage_filesystem
+        return can_resume(Path(path))
+
+    @classmethod
+    def restore(  # noqa: PLR0913  Tune's own signature, and three of ours
+        cls,
+        path: str | os.PathLike[str],
+        trainable: Callable[[dict[str, Any]], object] | str | None = None,
+        resume_unfinished: bool = True,  # noqa: FBT001, FBT002
+        resume_errored: bool = False,  # noqa: FBT001, FBT002
+        restart_errored: bool = False,  # noqa: FBT001, FBT002
+        param_space: Mapping[str, Any] | None = None,
+        *,
+        stop: Mapping[str, float] | None = None,
+        num_samples: int | None = None,
+        override: bool = False,
+    ) -> "Tuner":
+        """A tuner that goes on with a run, exactly where its journal ends. Call ``fit``.
+
+        Args:
+            path: The run's folder; it may have been moved or copied.
+            trainable: The training function; the one that was kept with the run if left out.
+            resume_unfinished: Whether trials that have not ended go on; else they stay as they are.
+            resume_errored: Whether failed trials go on from their last checkpoint.
+            restart_errored: Whether failed trials start from nothing.
+            param_space: The search space again; needed where it can't be pickled.
+            stop: Other bounds; trials that the old ones ended go on if these don't.
+            num_samples: More members.
+            override: Whether the seed, space, scheduler or function may differ; it is journalled.
+
+        Raises:
+            RunUnreadable: If there is no run, or what was kept with it can't be read.
+            SettingsError: If the function wasn't kept, and isn't given.
+        """
+        run_dir = Path(path).expanduser().absolute()
+        if not can_resume(run_dir):
+            message = f"{run_dir} is no run of pbtune: there is nothing to restore"
+            raise RunUnreadable(message)
+        tuner = cls._restored(run_dir, trainable, param_space)
+        if stop is not None:
+            tuner._run_config.stop = stop  # noqa: SLF001  a classmethod's own object
+        if num_samples is not None:
+            tuner._tune_config.num_samples = num_samples  # noqa: SLF001
+        tuner._resume = Resume(  # noqa: SLF001
+            run_dir, resume_unfinished, resume_errored, restart_errored, override
+        )
+        return tuner
+
+    @classmethod
+    def _restored(
+        cls,
+        run_dir: Path,
+        trainable: Callable[[dict[str, Any]], object] | str | None,
+        param_space: Mapping[str, Any] | None,
+    ) -> "Tuner":
+        saved = load(run_dir)
+        if saved is None:
+            message = (
+                f"{run_dir} was made without {PICKLE_NAME}, because its function or space can't be"
+                f" pickled: run the script again with RunConfig(name={run_dir.name!r},"
+                f' resume="auto")'
+            )
+            raise SettingsError(message)
+        return cls(
+            cast("Any", saved.trainable if trainable is None else trainable),
+            param_space=saved.param_space if param_space is None else param_space,
+            tune_config=saved.tune_config,
+            run_config=saved.run_config,
+        )
+
+    def _taken_up(self) -> Resume | None:
+        """The run that ``restore`` or ``RunConfig(resume=...)`` names; None to begin a new one."""
+        run = self._run_config
+        if self._resume is not None or not run.resume:
+            return self._resume
+        if run.name is None:
+            message = 'RunConfig(resume="auto") needs a name: that of the run to go on with'
+            raise SettingsError(message)
+        run_dir = run.storage_root() / run.name
+        if not can_resume(run_dir):
+            return None
+        return Resume(run_dir, override=run.resume == "override")
 
     def get_results(self) -> ResultGrid:
         """The results of the last ``fit``.
@@ -85,21 +190,17 @@ class Tuner:
         config, run = self._tune_config, self._run_config
         scheduler = config.scheduler or FIFOScheduler()
         metric, mode = objective(config, scheduler)
-        checkpoints = run.checkpoint_config
-        if checkpoints.checkpoint_frequency or checkpoints.checkpoint_at_end is not None:
-            message = (
-                "checkpoint_frequency and checkpoint_at_end are for classes; a function decides"
-                " itself when to pass checkpoint= to report()"
-            )
-            raise SettingsError(message)
         space, objects = extract(self._param_space)
         resolved = scheduler.resolve(space)
+        resume = self._taken_up()
         seed = config.seed
+        if seed is None and resume is not None:
+            seed = seed_of(resume.run_dir)
         if seed is None:
             # A generator of its own: the global one may have been seeded for something else.
             seed = random.SystemRandom().getrandbits(SEED_BITS)
-        return Execution(
-            trainable=self._trainable,
+        execution = Execution(
+            trainable=as_function(self._trainable, run.checkpoint_config),
             trainable_name=name_of(self._trainable),
             space=space,
             objects=objects,
@@ -115,7 +216,31 @@ class Tuner:
             storage_root=run.storage_root(),
             stop=run.stop_bounds(),
             started_at=time.time(),
+            saved=Saved(self._trainable, without_secrets(self._param_space), config, run),
+            resume=resume,
         )
+        configs = first_configs(execution.settings(), objects)
+        slots = slots_for(self._trainable, execution.machine.supply(), configs)
+        return msgspec.structs.replace(execution, slots=slots)
+
+
+def as_function(trainable: Callable[..., Any], checkpoints: CheckpointConfig) -> TrainFunction:
+    """What workers call: the user's function itself, or the loop around the user's class.
+
+    Raises:
+        SettingsError: If it can't be called, or shall save by itself and can't.
+    """
+    frequency, at_end = checkpoints.checkpoint_frequency, checkpoints.checkpoint_at_end
+    if isinstance(trainable, type):
+        return class_loop(trainable, frequency, at_end)
+    if frequency or at_end is not None:
+        message = (
+            "checkpoint_frequency and checkpoint_at_end are for classes; a function decides itself"
+            " when to pass checkpoint= to report()"
+        )
+        raise SettingsError(message)
+    check_signature(trainable)
+    return trainable
 
 
 def objective(

@@ -1,7 +1,7 @@
 """What the user's function calls: ``report``, ``get_checkpoint``, ``get_context`` and ours."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sized
 from contextlib import contextmanager
 from typing import cast, final
 
@@ -20,6 +20,23 @@ def enter(session: Session) -> None:
 def leave() -> None:
     """Undo the last ``enter``."""
     _current.pop()
+
+
+def current() -> Session:
+    """The session of the attempt that this process runs.
+
+    Raises:
+        NotInATrial: Outside an attempt.
+    """
+    if not _current:
+        message = "this can only run inside a trial"
+        raise NotInATrial(message)
+    return _current[-1]
+
+
+def is_in_trial() -> bool:
+    """Whether a trial runs in this process, with the global generators seeded for it."""
+    return bool(_current)
 
 
 def _session(call: str) -> Session | None:
@@ -94,6 +111,21 @@ def new_checkpoint() -> Iterator[str]:
 
 
 @final
+class TrialResources(dict[str, float]):
+    """What one trial has, by resource; also under the names of Tune's placement groups."""
+
+    @property
+    def required_resources(self) -> dict[str, float]:
+        """All of it: {"CPU": 2.0, "GPU": 0.5}."""
+        return dict(self)
+
+    @property
+    def bundles(self) -> list[dict[str, float]]:
+        """One bundle: a trial is one process."""
+        return [dict(self)]
+
+
+@final
 class TuneContext:
     """Who and where this trial is. Outside a trial every answer is None."""
 
@@ -116,9 +148,9 @@ class TuneContext:
         """The trial's own folder, for files that should stay with the run."""
         return None if self._session is None else str(self._session.trial_dir)
 
-    def get_trial_resources(self) -> dict[str, float] | None:
+    def get_trial_resources(self) -> TrialResources | None:
         """The resources of one trial, such as {"CPU": 1.0}."""
-        return None if self._session is None else dict(self._session.settings.resources)
+        return None if self._session is None else TrialResources(self._session.settings.resources)
 
     def get_storage(self) -> str | None:
         """The run's folder."""
@@ -143,13 +175,16 @@ def get_context() -> TuneContext:
 
 
 def report_value(value: object) -> None:
-    """Report what a training function returned or yielded: a dict, or a number as ``_metric``."""
-    if value is None:
-        return
-    if isinstance(value, Mapping):
-        report(dict(cast("Mapping[str, object]", value)))
-    elif isinstance(value, (int, float)) or hasattr(value, "item"):
+    """Report what a training function returned or yielded: a dict, or a number as ``_metric``.
+
+    Nothing, or an empty container, is no report, as in Tune; the number 0 is one.
+    """
+    if isinstance(value, (int, float)) or hasattr(value, "item"):
         report({"_metric": value})
+    elif value is None or (isinstance(value, Sized) and len(value) == 0):
+        return
+    elif isinstance(value, Mapping):
+        report(dict(cast("Mapping[str, object]", value)))
     else:
         message = (
             f"a training function may return or yield a dict or a number, not"

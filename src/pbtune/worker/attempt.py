@@ -1,12 +1,14 @@
 """Call the user's function for one attempt, and tell the driver how it ended."""
 
+import importlib
 import os
 import pickle
 import random
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from typing import NoReturn, cast, final
+from types import ModuleType
+from typing import Final, NoReturn, cast, final
 
 from pbtune.checkpoints.store import AbstractCheckpointStore
 from pbtune.core.values import resolved
@@ -18,14 +20,22 @@ from pbtune.worker.protocol import Begin, End, Errored, Finished, WorkerSettings
 from pbtune.worker.session import Session, Unwound
 
 Trainable = Callable[[dict[str, object]], object]
+_CALLERS: Final = frozenset({__name__, "pbtune.worker.class_runner", "pbtune.tune.trainable"})
+"""The modules between a worker's loop and the user's code."""
+
+
+def numpy_random() -> ModuleType | None:
+    """The module of numpy's global generator; None while numpy isn't imported."""
+    # numpy 2.4 loads it when it is first asked for, which may be after the seeding.
+    return importlib.import_module("numpy.random") if sys.modules.get("numpy") else None
 
 
 def seed_globals(seed: int) -> None:
     """Seed the global generators: ``random``, and numpy's when it is imported."""
     random.seed(seed)
-    numpy_random = sys.modules.get("numpy.random")
-    if numpy_random is not None:
-        numpy_random.seed(seed)
+    generator = numpy_random()
+    if generator is not None:
+        generator.seed(seed)
 
 
 @final
@@ -54,6 +64,11 @@ class Runner:
         self._channel = channel
         self._store = store
         self._pid = os.getpid()
+
+    @property
+    def holds_object(self) -> bool:
+        """Whether an object of the user's class lives on into the next attempt."""
+        return bool(getattr(self._trainable, "holds_object", False))
 
     def run(self, begin: Begin) -> Begin | End | None:
         """Carry out one order.
@@ -125,7 +140,7 @@ def end_forked_child(error: BaseException | None) -> NoReturn:
 def error_message(begin: Begin, error: BaseException) -> Errored:
     """What the driver is told about an exception; the traceback starts at the user's function."""
     tb = error.__traceback__
-    while tb is not None and tb.tb_frame.f_globals.get("__name__") == __name__:
+    while tb is not None and tb.tb_frame.f_globals.get("__name__") in _CALLERS:
         tb = tb.tb_next
     text = "".join(traceback.format_exception(type(error), error, tb))
     name = type(error).__qualname__

@@ -14,6 +14,7 @@ import socket
 import sys
 import threading
 from io import TextIOWrapper
+from mmap import mmap
 from pathlib import Path
 from typing import Final, cast, final
 
@@ -22,6 +23,7 @@ import msgspec
 from pbtune.checkpoints.store import LocalStore
 from pbtune.worker.attempt import Runner, Trainable, error_message
 from pbtune.worker.channel import PipeChannel
+from pbtune.worker.payload import unpacked
 from pbtune.worker.protocol import Begin, Begun, End, Unfit, WorkerSettings
 
 LOG_NAME: Final = "output.log"
@@ -35,22 +37,20 @@ class Job(msgspec.Struct, frozen=True):
     objects: dict[str, object]
 
 
-def work(control: socket.socket, stream_fd: int, payload: bytes) -> None:
+def work(control: socket.socket, stream_fd: int, payload: mmap) -> None:
     """Serve orders until the driver is gone. Never returns normally.
 
     Args:
         control: The socket that orders come by.
         stream_fd: The pipe that streamed reports go into.
-        payload: A cloudpickled ``Job``.
+        payload: A ``Job``, packed.
     """
-    import cloudpickle  # noqa: PLC0415  heavy, and only workers need it
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.enable()
     channel = PipeChannel(control, stream_fd)
     surroundings = Surroundings()
     try:
-        job: Job = cloudpickle.loads(payload)
+        job = cast("Job", unpacked(payload))
     # The process boundary of user code: importing its modules may raise anything.
     except BaseException as error:  # noqa: BLE001
         order = channel.next_order()
@@ -82,6 +82,10 @@ def serve(
         surroundings.redirect(run_dir / order.trial)
         following = runner.run(order)
         gc.collect()
+        if runner.holds_object:
+            # Its threads, children and environment are its own affair.
+            surroundings.flush()
+            continue
         reason = surroundings.restore()
         if reason is not None:
             channel.tell(Unfit(order.attempt, reason))
@@ -118,16 +122,20 @@ class Surroundings:
         os.close(log)
         self._log_dir = trial_dir
 
+    def flush(self) -> None:
+        """Put the streams back, with nothing in them that belongs to this attempt's log."""
+        sys.stdout, sys.stderr = self._streams
+        for stream in self._streams:
+            with contextlib.suppress(ValueError, OSError):
+                stream.flush()
+
     def restore(self) -> str | None:
         """Undo what the attempt changed.
 
         Returns:
             Why this process should run no other attempt; None if it is clean.
         """
-        sys.stdout, sys.stderr = self._streams
-        for stream in self._streams:
-            with contextlib.suppress(ValueError, OSError):
-                stream.flush()
+        self.flush()
         # A timer that the function left running would end the next attempt.
         signal.setitimer(signal.ITIMER_REAL, 0)
         with contextlib.suppress(OSError):

@@ -16,7 +16,7 @@ from pbtune.checkpoints.checkpoint import Checkpoint
 from pbtune.checkpoints.store import AbstractCheckpointStore, Committed
 from pbtune.core.events import Observed
 from pbtune.core.exact import encode_metrics
-from pbtune.core.lease import Lease, Rule
+from pbtune.core.lease import Lease, Rule, reached
 from pbtune.errors import MetricMissing, MetricUnstorable, NotInATrial
 from pbtune.worker.channel import AbstractChannel
 from pbtune.worker.config import WatchedConfig
@@ -110,6 +110,11 @@ class Session:
         self._running_since_s = time.monotonic()
 
     @property
+    def step(self) -> int:
+        """Reports so far, those before this attempt's checkpoint included."""
+        return self._step
+
+    @property
     def trial_dir(self) -> Path:
         """The trial's own folder in the run."""
         return Path(self.settings.run_dir, self.begin.trial)
@@ -160,6 +165,27 @@ class Session:
         for key, (before, last) in self._last_values.items():
             coming.setdefault(key, last + (last - before))
         return any(coming.get(rule.key, float("nan")) >= rule.at_least for rule in self._rules)
+
+    def awaits_checkpoint(self, metrics: Mapping[str, object], *, at_end: bool) -> bool:
+        """Whether a report of these metrics is one that a checkpoint should come with.
+
+        Exact where ``checkpoint_due`` foresees, because what will be reported is known.
+
+        Args:
+            metrics: What is about to be reported.
+            at_end: Whether reports that end the trial count.
+        """
+        if metrics.get("done"):
+            return at_end
+        step = self._step + 1
+        total_s = self._time_total_s + time.monotonic() - self._running_since_s
+        for rule in self._rules:
+            value = metrics.get(rule.key, _MISSING)
+            if value is _MISSING:
+                value = self._filled(metrics, rule.key, step, total_s)
+            if reached(plain(value), rule.at_least) and (at_end or not rule.is_stop):
+                return True
+        return False
 
     @contextmanager
     def new_checkpoint(self) -> Iterator[str]:

@@ -16,13 +16,15 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import traceback
+from mmap import mmap
 from pathlib import Path
 from typing import Final, final
 
 import msgspec
 
+from pbtune.worker.attempt import numpy_random
+from pbtune.worker.payload import mapped
 from pbtune.worker.process import work
 from pbtune.worker.protocol import framed, unframed
 
@@ -41,15 +43,14 @@ class Prepare(msgspec.Struct, frozen=True, array_like=True, tag=1):
 
 
 class Load(msgspec.Struct, frozen=True, array_like=True, tag=2):
-    """The cloudpickled job that every worker gets."""
-
-    payload: bytes
+    """The job that every worker gets; an open file with it comes with the message."""
 
 
 class Spawn(msgspec.Struct, frozen=True, array_like=True, tag=3):
     """Make a worker; its control socket and stream pipe come with the message."""
 
     worker: int
+    environment: dict[str, str] = {}
 
 
 class Kill(msgspec.Struct, frozen=True, array_like=True, tag=4):
@@ -103,7 +104,8 @@ class Template:
         self._control = control
         self._pid = os.getpid()
         self._pids: dict[int, int] = {}
-        self._payload = b""
+        self._payload_fd = -1
+        self._payload: mmap | None = None
         self._can_fork = sys.platform == "linux"
         self._buffer = bytearray()
         self._fds: list[int] = []
@@ -154,12 +156,13 @@ class Template:
         match instruction:
             case Prepare():
                 self._prepare(instruction)
-            case Load(payload=payload):
-                self._payload = payload
-            case Spawn(worker=worker):
+            case Load():
+                self._payload_fd = self._fds.pop(0)
+                self._payload = mapped(self._payload_fd)
+            case Spawn():
                 control_fd, stream_fd = self._fds[:2]
                 del self._fds[:2]
-                self._spawn(worker, control_fd, stream_fd)
+                self._spawn(instruction, control_fd, stream_fd)
             case Kill(worker=worker):
                 if worker in self._pids:
                     _kill_group(self._pids[worker])
@@ -172,23 +175,27 @@ class Template:
             # A module that can't be imported here fails in the worker, where the user sees it.
             with contextlib.suppress(BaseException):
                 importlib.import_module(module)
+        # Each attempt seeds numpy's generator, and numpy loads it only when it is asked for.
+        with contextlib.suppress(BaseException):
+            numpy_random()
         # A forked copy of a process with threads may inherit a lock that nobody will release.
         if self._can_fork and len(os.listdir("/proc/self/task")) > 1:  # noqa: PTH208
             self._can_fork = False
 
-    def _spawn(self, worker: int, control_fd: int, stream_fd: int) -> None:
-        if self._can_fork:
+    def _spawn(self, spawn: Spawn, control_fd: int, stream_fd: int) -> None:
+        if self._can_fork and self._payload is not None:
             pid = os.fork()
             if pid == 0:
-                self._become_worker(control_fd, stream_fd)
+                os.environ.update(spawn.environment)
+                self._become_worker(control_fd, stream_fd, self._payload)
         else:
-            pid = self._launch(control_fd, stream_fd)
-        self._pids[worker] = pid
+            pid = self._launch(spawn, control_fd, stream_fd)
+        self._pids[spawn.worker] = pid
         os.close(control_fd)
         os.close(stream_fd)
-        self._answer(Spawned(worker, pid))
+        self._answer(Spawned(spawn.worker, pid))
 
-    def _become_worker(self, control_fd: int, stream_fd: int) -> None:
+    def _become_worker(self, control_fd: int, stream_fd: int, payload: mmap) -> None:
         code = 1
         try:
             signal.set_wakeup_fd(-1)
@@ -200,7 +207,7 @@ class Template:
             if os.getppid() != self._pid:
                 os._exit(1)
             self._control.close()
-            work(socket.socket(fileno=control_fd), stream_fd, self._payload)
+            work(socket.socket(fileno=control_fd), stream_fd, payload)
             code = 0
         # A process boundary: nothing may return into the template's loop, and what went wrong
         # must be seen.
@@ -209,23 +216,22 @@ class Template:
         finally:
             os._exit(code)
 
-    def _launch(self, control_fd: int, stream_fd: int) -> int:
+    def _launch(self, spawn: Spawn, control_fd: int, stream_fd: int) -> int:
         """A fresh process, where forking this one wouldn't be safe."""
-        with tempfile.TemporaryFile() as payload:
-            payload.write(self._payload)
-            payload.flush()
-            payload.seek(0)
-            fds = (control_fd, stream_fd, payload.fileno())
-            arguments = (list(sys.path), *fds)
-            package_dir = str(Path(__file__).parents[2])
-            code = (
-                f"import sys; sys.path.insert(0, {package_dir!r});"
-                f" from pbtune.worker.template import fresh_worker; fresh_worker(*{arguments!r})"
-            )
-            command = [sys.executable, "-I", "-c", code]
-            process = subprocess.Popen(  # noqa: S603  our own interpreter and code
-                command, pass_fds=fds, start_new_session=True, stdin=subprocess.DEVNULL
-            )
+        fds = (control_fd, stream_fd, self._payload_fd)
+        arguments = (list(sys.path), *fds)
+        package_dir = str(Path(__file__).parents[2])
+        code = (
+            f"import sys; sys.path.insert(0, {package_dir!r});"
+            f" from pbtune.worker.template import fresh_worker; fresh_worker(*{arguments!r})"
+        )
+        process = subprocess.Popen(  # noqa: S603  our own interpreter and code
+            [sys.executable, "-I", "-c", code],
+            pass_fds=fds,
+            env={**os.environ, **spawn.environment},
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+        )
         pid = process.pid
         # Reaped by our own waitpid; Popen must not warn about it.
         process.returncode = 0
@@ -269,8 +275,8 @@ def fresh_worker(path: list[str], control_fd: int, stream_fd: int, payload_fd: i
     sys.path[:] = path
     if sys.platform == "linux":
         _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    with os.fdopen(payload_fd, "rb") as file:
-        payload = file.read()
+    payload = mapped(payload_fd)
+    os.close(payload_fd)
     work(socket.socket(fileno=control_fd), stream_fd, payload)
 
 

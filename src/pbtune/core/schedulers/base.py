@@ -46,6 +46,29 @@ class AbstractScheduler(msgspec.Struct, metaclass=SchedulerMeta, frozen=True):
     def rules(self, trial: Trial) -> tuple[Rule, ...]:
         """Which coming reports of this trial can change something."""
 
+    @property
+    def is_synchronous(self) -> bool:
+        """Whether ready members wait for each other, and ``at_gate`` decides."""
+        return False
+
+    @property
+    def gate_timeout_s(self) -> float | None:
+        """How long members at the gate wait for those who are absent; None is for ever."""
+        return None
+
+    def at_gate(
+        self, experiment: Experiment, objective: Objective, *, is_late: bool
+    ) -> list[Decision]:
+        """Open the gate if all live members stand at it; asked after every event.
+
+        Args:
+            experiment: The state after the event and its other decisions.
+            objective: Metric, direction and seed.
+            is_late: Whether those who are absent have been waited for long enough.
+        """
+        del experiment, objective, is_late
+        return []
+
     @abstractmethod
     def on_report(
         self, experiment: Experiment, report: Report, objective: Objective

@@ -3,7 +3,7 @@
 import select
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, final
 
 from pbtune.core.plan import Command, Continue, Running, Start, Stop
@@ -30,6 +30,7 @@ class ProcessExecutor(AbstractExecutor):
         launch: Starts the template. Called again if the template dies.
         reuse: Whether a process may run one attempt after the other.
         unwind_grace_s: See ``UNWIND_GRACE_S``.
+        environments: What is set in the environment of each slot's processes, such as its GPUs.
     """
 
     def __init__(
@@ -39,11 +40,13 @@ class ProcessExecutor(AbstractExecutor):
         *,
         reuse: bool = True,
         unwind_grace_s: float = UNWIND_GRACE_S,
+        environments: Sequence[Mapping[str, str]] = (),
     ) -> None:
         self._slot_count = slot_count
         self._launch = launch
         self._reuse = reuse
         self._grace_s = unwind_grace_s
+        self._environments = environments or ({},) * slot_count
         self._launcher = launch()
         self._handles: list[Handle | None] = [None] * slot_count
         self._leaving: dict[int, Handle] = {}
@@ -96,12 +99,13 @@ class ProcessExecutor(AbstractExecutor):
     def _spawn(self, slot: int) -> Handle:
         self._next_worker += 1
         worker = self._next_worker
+        environment = self._environments[slot]
         try:
-            control, stream_fd = self._launcher.spawn(worker)
+            control, stream_fd = self._launcher.spawn(worker, environment)
         except EnvironmentFault:
             # It has just died, and its end of file hasn't been read yet.
             self._arrived += self._template_died()
-            control, stream_fd = self._launcher.spawn(worker)
+            control, stream_fd = self._launcher.spawn(worker, environment)
         handle = Handle(worker, slot, control, stream_fd)
         self._handles[slot] = handle
         self._by_fd[control.fileno()] = handle

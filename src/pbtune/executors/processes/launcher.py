@@ -8,11 +8,12 @@ import socket
 import subprocess
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final, final
 
 from pbtune.errors import EnvironmentFault
+from pbtune.worker.payload import memory_file
 from pbtune.worker.protocol import framed, unframed
 from pbtune.worker.template import (
     Exited,
@@ -70,11 +71,20 @@ class Launcher:
         self._send(Prepare(tuple(_search_path()), modules, os.getcwd()))  # noqa: PTH109
 
     def load(self, payload: bytes) -> None:
-        """Give the job that every worker gets."""
-        self._send(Load(payload))
+        """Give the job that every worker gets, however large: it travels as an open file."""
+        with memory_file() as file, contextlib.suppress(ConnectionError):
+            file.write(payload)
+            file.flush()
+            socket.send_fds(self.control, [framed(Load())], [file.fileno()])
 
-    def spawn(self, worker: int) -> tuple[socket.socket, int]:
+    def spawn(
+        self, worker: int, environment: Mapping[str, str] | None = None
+    ) -> tuple[socket.socket, int]:
         """Ask for a worker.
+
+        Args:
+            worker: Its number.
+            environment: What is set in its environment, besides this process's.
 
         Returns:
             The driver's ends of its control socket and of its stream pipe.
@@ -87,7 +97,7 @@ class Launcher:
         fds = array.array("i", [theirs.fileno(), write_fd])
         ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)]
         try:
-            self.control.sendmsg([framed(Spawn(worker))], ancillary)
+            self.control.sendmsg([framed(Spawn(worker, dict(environment or {})))], ancillary)
         except ConnectionError as error:
             ours.close()
             os.close(read_fd)
@@ -124,7 +134,7 @@ class Launcher:
             self._process.kill()
             self._process.wait()
 
-    def _send(self, message: Prepare | Load | Kill) -> None:
+    def _send(self, message: Prepare | Kill) -> None:
         # A template that is gone is learned of by reading from it.
         with contextlib.suppress(ConnectionError):
             self.control.sendall(framed(message))
@@ -167,12 +177,25 @@ def needed_modules(function: object) -> tuple[str, ...]:
             queue.append(current.__func__)
         if isinstance(current, types.FunctionType):
             queue += _named_by(current, found)
+        elif isinstance(current, type):
+            queue += _methods_and_bases(current, found)
         else:
             module = getattr(current, "__module__", None)
             if isinstance(module, str) and module in sys.modules:
                 found[module] = None
     found.pop("__main__", None)
     return tuple(name for name in found if name in sys.modules)
+
+
+def _methods_and_bases(klass: type, found: dict[str, None]) -> list[object]:
+    module = klass.__module__
+    if module != "__main__":
+        found[module] = None
+        return [*klass.__bases__]
+    # Only what travels by value is unpickled without an import of its module.
+    members = (getattr(it, "__func__", it) for it in vars(klass).values())
+    methods = [it for it in members if isinstance(it, types.FunctionType)]
+    return [*methods, *klass.__bases__]
 
 
 def _named_by(function: types.FunctionType, found: dict[str, None]) -> list[object]:

@@ -10,7 +10,7 @@ from pbtune.core.explore import (
 )
 from pbtune.core.schedulers.base import AbstractScheduler
 from pbtune.core.schedulers.pbt import PBT
-from pbtune.errors import NotInPbtune, SettingsError, SpaceError
+from pbtune.errors import SettingsError, SpaceError
 from pbtune.tune.configs import check_mode
 from pbtune.tune.schedulers.base import AbstractTuneScheduler
 
@@ -33,7 +33,11 @@ class PopulationBasedTraining(AbstractTuneScheduler):
         custom_explore_fn: Gets the explored config last, and returns it.
         log_config: Accepted; every config is in the journal anyway.
         require_attrs: Whether a report without metric or ``time_attr`` is an error.
-        synch: Synchronous PBT; not here yet.
+        synch: Whether ready members wait for each other; with a seed and a deterministic function
+            the decisions are then the same in every run.
+        replace_failed: With ``synch``: a member that failed for good is replaced by a copy of a
+            survivor. Ours.
+        straggler_timeout_s: With ``synch``: how long members wait for the others, > 0. Ours.
 
     Raises:
         SettingsError: If a value is out of its range.
@@ -56,24 +60,10 @@ class PopulationBasedTraining(AbstractTuneScheduler):
         log_config: bool = True,  # noqa: FBT001, FBT002
         require_attrs: bool = True,  # noqa: FBT001, FBT002
         synch: bool = False,  # noqa: FBT001, FBT002
+        *,
+        replace_failed: bool = False,
+        straggler_timeout_s: float | None = None,
     ) -> None:
-        check_mode(mode)
-        _check("perturbation_interval", perturbation_interval, perturbation_interval > 0, "> 0")
-        _check("burn_in_period", burn_in_period, burn_in_period >= 0, ">= 0")
-        in_half = 0 <= quantile_fraction <= 0.5  # noqa: PLR2004  half of the population
-        _check("quantile_fraction", quantile_fraction, in_half, "in [0, 0.5]")
-        in_one = 0 <= resample_probability <= 1
-        _check("resample_probability", resample_probability, in_one, "in [0, 1]")
-        positive = len(perturbation_factors) > 0 and all(it > 0 for it in perturbation_factors)
-        _check("perturbation_factors", perturbation_factors, positive, "factors > 0")
-        if synch:
-            name = "ray.tune.schedulers.PopulationBasedTraining(synch=True)"
-            raise NotInPbtune(name, "so far PBT is asynchronous; leave synch out")
-        if custom_explore_fn is not None and not callable(custom_explore_fn):
-            message = f"custom_explore_fn must be callable, not {custom_explore_fn!r}"
-            raise SettingsError(message)
-        if hyperparam_mutations is not None:
-            validate_mutations(hyperparam_mutations)
         self.metric = metric
         self.mode = mode
         self.time_attr = time_attr
@@ -88,6 +78,35 @@ class PopulationBasedTraining(AbstractTuneScheduler):
         )
         self.log_config = log_config
         self.require_attrs = require_attrs
+        self.synch = synch
+        self.replace_failed = replace_failed
+        self.straggler_timeout_s = straggler_timeout_s
+        self._check_ranges()
+
+    def _check_ranges(self) -> None:
+        check_mode(self.mode)
+        interval, explored = self.perturbation_interval, self.exploration
+        _check("perturbation_interval", interval, interval > 0, "> 0")
+        _check("burn_in_period", self.burn_in_period, self.burn_in_period >= 0, ">= 0")
+        fraction = self.quantile_fraction
+        in_half = 0 <= fraction <= 0.5  # noqa: PLR2004  half of the population
+        _check("quantile_fraction", fraction, in_half, "in [0, 0.5]")
+        probability = explored.resample_probability
+        _check("resample_probability", probability, 0 <= probability <= 1, "in [0, 1]")
+        factors = explored.perturbation_factors
+        positive = len(factors) > 0 and all(it > 0 for it in factors)
+        _check("perturbation_factors", factors, positive, "factors > 0")
+        timeout_s = self.straggler_timeout_s
+        if timeout_s is not None:
+            _check("straggler_timeout_s", timeout_s, timeout_s > 0, "> 0")
+        if not self.synch and (self.replace_failed or timeout_s is not None):
+            message = "replace_failed and straggler_timeout_s are for synch=True"
+            raise SettingsError(message)
+        if explored.custom_explore_fn is not None and not callable(explored.custom_explore_fn):
+            message = f"custom_explore_fn must be callable, not {explored.custom_explore_fn!r}"
+            raise SettingsError(message)
+        if self.hyperparam_mutations is not None:
+            validate_mutations(self.hyperparam_mutations)
 
     def mutations(self, param_space: Mapping[str, object]) -> Mapping[str, object]:
         """``hyperparam_mutations``, or every domain of the search space."""
@@ -114,6 +133,9 @@ class PopulationBasedTraining(AbstractTuneScheduler):
             exploration=self.exploration,
             require_attrs=self.require_attrs,
             attr=self.time_attr,
+            synch=self.synch,
+            replace_failed=self.replace_failed,
+            straggler_timeout_s=self.straggler_timeout_s,
         )
 
 

@@ -1,0 +1,80 @@
+"""Interval control: how long a member trains before it is compared.
+
+The interval is the setting of population based training that matters most (Chebykin et al., TMLR
+2025): with a short one greedy copies win, and they lose in the end. A growing interval starts short
+and ends long.
+"""
+
+import math
+from typing import Final
+
+import msgspec
+
+from pbtune.core.experiment import Experiment
+from pbtune.core.trial import Trial
+
+GENERATIONS_MANY: Final = 100
+"""More than this many comparisons of a member make a run greedy; a warning says so."""
+
+
+class Growth(msgspec.Struct, frozen=True):
+    """When intervals grow, and by how much.
+
+    Args:
+        factor: What the interval is multiplied by, > 1.
+        every: Generations between two growths, >= 1; None for no such clock.
+        patience: Generations without a new best score after which the interval grows, >= 1; None
+            for never.
+    """
+
+    factor: float = 2.0
+    every: int | None = None
+    patience: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check the ranges.
+
+        Raises:
+            ValueError: If one is left.
+        """
+        counts = [count for count in (self.every, self.patience) if count is not None]
+        if not self.factor > 1 or not counts or min(counts) < 1:
+            message = "growth needs factor > 1, and every or patience as a count >= 1"
+            raise ValueError(message)
+
+
+def interval_of(trial: Trial, interval: float, growth: Growth | None) -> float:
+    """The interval that a member is in.
+
+    Args:
+        trial: The member.
+        interval: The scheduler's first interval.
+        growth: How it grows, if it does.
+    """
+    length = trial.interval or interval
+    if growth is None or growth.every is None:
+        return length
+    return length * growth.factor ** (trial.generation // growth.every)
+
+
+def stale_generations(experiment: Experiment) -> float:
+    """How many generations the population has been ranked without a new best score."""
+    return (experiment.ranked_count - experiment.improved_at) / max(experiment.live_count, 1)
+
+
+def generation_count(budget: float, interval: float, growth: Growth | None) -> int:
+    """How many times a member is compared until its budget ends.
+
+    Args:
+        budget: Units of ``time_attr`` that it trains, >= 0.
+        interval: The first interval, > 0.
+        growth: How it grows; growth on stagnation can't be foreseen, and isn't counted.
+    """
+    if growth is None or growth.every is None:
+        return math.floor(budget / interval)
+    count = 0
+    while interval * growth.every <= budget:
+        count += growth.every
+        budget -= interval * growth.every
+        interval *= growth.factor
+    return count + math.floor(budget / interval)

@@ -1,0 +1,122 @@
+"""Taking up a run again: the state from the journal, and what a crash may have left on the disk.
+
+Recorded decisions are folded, never recomputed. Recovering twice, or being killed while recovering,
+gives the same: everything that it does is either a record or can be done again.
+"""
+
+from collections.abc import Iterable
+from typing import final
+
+import msgspec
+
+from pbtune.checkpoints.store import AbstractCheckpointStore, Committed
+from pbtune.core.decisions import Released
+from pbtune.core.events import Damaged, Event, Noticed, Rewound, Saved
+from pbtune.core.experiment import Experiment, Record
+from pbtune.core.fold import fold
+from pbtune.core.trial import Config, Trial
+from pbtune.journal.base import AbstractJournal, Entry
+
+
+class Saving(msgspec.Struct, frozen=True):
+    """A saved checkpoint, and the segment and the config that its trial had then."""
+
+    record: Saved
+    segment: int
+    config: Config
+
+
+@final
+class Savings:
+    """Every saved checkpoint of a run, by id, and what to do when one is damaged."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[str, Saving] = {}
+
+    def note(self, record: Record, state: Experiment) -> None:
+        """Remember a ``Saved``, with the state after it; other records don't matter."""
+        if isinstance(record, Saved):
+            trial = state.trials[record.trial]
+            self._by_id[record.checkpoint] = Saving(record, trial.segment, trial.config)
+
+    def forget(self, checkpoints: Iterable[str]) -> None:
+        """Those that nobody needs any more."""
+        for name in checkpoints:
+            self._by_id.pop(name, None)
+
+    def damage_of(
+        self, checkpoints: Iterable[str], state: Experiment, store: AbstractCheckpointStore
+    ) -> list[Event]:
+        """Which of these checkpoints are damaged, and where their trials go back to.
+
+        Reads the files of each of them.
+        """
+        wrong = self.problems(checkpoints, store)
+        events: list[Event] = [Damaged(name, reason) for name, reason in wrong.items()]
+        for trial in state.trials.values():
+            point = trial.restore
+            if trial.is_live and point is not None and point.checkpoint in wrong:
+                events.append(self._back(trial, store))
+        return events
+
+    def problems(
+        self, checkpoints: Iterable[str], store: AbstractCheckpointStore
+    ) -> dict[str, str]:
+        """What is wrong with the files of these checkpoints; those that are whole are left out."""
+        found = {name: store.verify(self._committed(name)) for name in checkpoints}
+        return {name: problem for name, problem in found.items() if problem is not None}
+
+    def _committed(self, checkpoint: str) -> Committed:
+        it = self._by_id[checkpoint].record
+        return Committed(it.checkpoint, it.number, it.bytes, it.file_count, it.digest)
+
+    def _back(self, trial: Trial, store: AbstractCheckpointStore) -> Rewound:
+        """The newest whole checkpoint that the trial still has; else the beginning."""
+        candidates = [keep.checkpoint for keep in trial.kept]
+        if trial.own is not None and trial.own not in candidates:
+            candidates.append(trial.own)
+        for name in reversed(candidates):
+            if store.verify(self._committed(name)) is not None:
+                continue
+            saving = self._by_id[name]
+            it = saving.record
+            config = saving.config if saving.segment != trial.segment else None
+            return Rewound(trial.id, name, it.step, it.progress, it.time_total_s, config)
+        # A copy that has nothing whole left starts anew, under the config that it has.
+        return Rewound(trial.id, config=trial.config if trial.segment else None)
+
+
+class Recovered(msgspec.Struct, frozen=True):
+    """What a journal says; ``notices`` are what the user has been told already."""
+
+    state: Experiment = Experiment()
+    savings: Savings = msgspec.field(default_factory=Savings)
+    notices: tuple[Noticed, ...] = ()
+
+
+def recover(journal: AbstractJournal) -> Recovered:
+    """Fold a journal."""
+    return recover_entries(journal.entries())
+
+
+def recover_entries(entries: Iterable[Entry]) -> Recovered:
+    """As ``recover``, of entries that a reader gave."""
+    state, savings = Experiment(), Savings()
+    notices: list[Noticed] = []
+    for entry in entries:
+        state = fold(state, entry.record)
+        savings.note(entry.record, state)
+        if isinstance(entry.record, Released):
+            savings.forget(entry.record.checkpoints)
+        if isinstance(entry.record, Noticed):
+            notices.append(entry.record)
+    return Recovered(state, savings, tuple(notices))
+
+
+def damages(recovered: Recovered, store: AbstractCheckpointStore) -> list[Event]:
+    """What is wrong with the checkpoints that live trials would go on from, and what follows."""
+    needed: dict[str, None] = {}
+    for trial in recovered.state.trials.values():
+        if trial.is_live:
+            needed.update(dict.fromkeys(trial.pins()))
+    return recovered.savings.damage_of(needed, recovered.state, store)

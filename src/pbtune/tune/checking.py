@@ -1,0 +1,47 @@
+"""Is a run what it says it is? Recompute its decisions, and look at its checkpoints."""
+
+from pathlib import Path
+
+import msgspec
+
+from pbtune.checkpoints.store import LocalStore
+from pbtune.core.verify import Difference, RecordedCalls, verify
+from pbtune.driver.recover import recover_entries
+from pbtune.journal.reader import JournalReader
+from pbtune.journal.settings_codec import decode_settings
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """What was found.
+
+    ``difference`` is the first decision that would be made otherwise; ``problems`` says what is
+    wrong with checkpoints that somebody needs, by id.
+    """
+
+    record_count: int
+    decision_count: int
+    checkpoint_count: int
+    difference: Difference | None
+    problems: dict[str, str]
+
+
+def check_run(run_dir: Path) -> Checked:
+    """Check a run, also one that is still training.
+
+    Raises:
+        RunUnreadable: If the folder is no run, or one that this version can't read.
+    """
+    calls = RecordedCalls()
+    with JournalReader(run_dir) as reader, reader.snapshot():
+        settings = decode_settings(str(reader.header.settings["engine"]), calls)
+        entries = list(reader.entries())
+    _state, count, difference = verify(
+        settings,
+        ((entry.id, entry.record) for entry in entries),
+        calls,
+        lambda text: decode_settings(text, calls),
+    )
+    recovered = recover_entries(entries)
+    names = sorted(recovered.state.references)
+    problems = recovered.savings.problems(names, LocalStore(run_dir))
+    return Checked(len(entries), count, len(names), difference, problems)

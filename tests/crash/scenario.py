@@ -1,0 +1,104 @@
+"""The script that the sweeps kill: a small synchronous population, deterministic but for time.
+
+    python scenario.py STORAGE [--executor inline] [--durability power] [--until 8] [--pause 0.0]
+
+Run again, it goes on where it was. After each report that has come back, its nonce goes into
+STORAGE/acknowledged, so that a reader can ask the journal for it.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import pbtune
+from pbtune import tune
+from pbtune.tune.schedulers import PopulationBasedTraining
+
+INTERVAL = 2
+
+
+def train(config):
+    """Climb by the learning rate; the state is the whole history, so a mix-up changes the score."""
+    state = {"score": 0.0, "step": 0}
+    checkpoint = tune.get_checkpoint()
+    if checkpoint is not None:
+        state = json.loads(Path(checkpoint.path, "state.json").read_text())
+    while True:
+        state["step"] += 1
+        state["score"] = state["score"] * 0.9 + config["lr"] * state["step"]
+        if config["pause"]:
+            time.sleep(config["pause"])
+        if config["forks"] and os.fork() == 0:
+            os.execv("/bin/sleep", ["sleep", config["forks"]])
+        nonce = f"{os.getpid()}-{time.monotonic_ns()}"
+        with tune.new_checkpoint() as folder:
+            Path(folder, "state.json").write_text(json.dumps(state))
+            Path(folder, "weights.bin").write_bytes(bytes(256))
+            saved = tune.Checkpoint.from_directory(folder)
+            metrics = {"score": state["score"], "nonce": nonce}
+            try:
+                tune.report(metrics, checkpoint=saved)
+            finally:
+                # Left by SystemExit too: the driver has answered, so the report is stored.
+                acknowledge(f"\n{os.getpid()} {state['step']} {nonce} .\n")
+
+
+def acknowledge(line):
+    """One call, appended, so that two workers don't mix; the dot says that a line is whole."""
+    storage = Path(tune.get_context().get_trial_dir()).parents[1]
+    fd = os.open(storage / "acknowledged", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.write(fd, line.encode())
+    os.close(fd)
+
+
+def main():
+    """Begin the run, or go on with it."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("storage", type=Path)
+    parser.add_argument("--executor", default="processes")
+    parser.add_argument("--durability", default="process")
+    parser.add_argument("--until", type=int, default=6)
+    parser.add_argument("--pause", type=float, default=0.0)
+    parser.add_argument("--forks", default="")
+    given = parser.parse_args()
+    pbtune.init(num_cpus=2, executor=given.executor)
+    results = tune.Tuner(
+        train,
+        param_space={
+            "lr": tune.uniform(0.1, 1.0),
+            "pause": given.pause,
+            "forks": given.forks,
+        },
+        tune_config=tune.TuneConfig(
+            "max",
+            "score",
+            num_samples=4,
+            seed=7,
+            scheduler=PopulationBasedTraining(
+                "training_iteration",
+                perturbation_interval=INTERVAL,
+                quantile_fraction=0.5,
+                hyperparam_mutations={"lr": tune.uniform(0.1, 1.0)},
+                synch=True,
+            ),
+        ),
+        run_config=tune.RunConfig(
+            name="run",
+            storage_path=given.storage,
+            stop={"training_iteration": given.until},
+            checkpoint_config=tune.CheckpointConfig(num_to_keep=1),
+            failure_config=tune.FailureConfig(max_failures=3),
+            durability=given.durability,
+            resume="auto",
+            verbose=0,
+        ),
+    ).fit()
+    print("ended", results.num_terminated, results.num_errors)
+    return int(results.num_errors > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
