@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test check format bench bench-ray clean
+.PHONY: help demo test soak check format bench bench-ray clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -20,6 +20,9 @@ demo: .venv/.ready ## the PBT function example, and its picture pbt_function.png
 
 test: .venv/.ready ## all tests
 	$(BIN)/python -m pytest -q
+
+soak: .venv/.ready ## every point of every kill and fault sweep, and long rounds: half an hour
+	$(BIN)/python -m pytest -q tests/crash --soak
 
 check: .venv/.ready ## lint, format and types
 	$(BIN)/ruff check .

@@ -13,7 +13,12 @@ from pbtune.tune import schedulers
 
 NAMES = {
     pbtune: {"__version__", "init", "shutdown", "train", "tune"},
-    schedulers: {"FIFOScheduler", "PopulationBasedTraining"},
+    schedulers: {
+        *("FIFOScheduler", "PopulationBasedTraining", "PB2", "MFPBT", "MOPBT", "IPBT"),
+        *("RandomSearch", "CosineDecay", "FixedSchedule", "ExploitOnly"),
+        *("Truncation", "BinaryTournament", "TTest", "GapThreshold"),
+        *("IntervalGrowth", "TrustRegion"),
+    },
     train: {
         *("Checkpoint", "CheckpointConfig", "FailureConfig", "Result", "RunConfig"),
         *("get_checkpoint", "get_context", "report"),
@@ -25,6 +30,9 @@ NAMES = {
         *("choice", "grid_search", "sample_from", "uniform", "quniform", "loguniform"),
         *("qloguniform", "randint", "qrandint", "lograndint", "qlograndint", "randn", "qrandn"),
         *("Trainable", "with_parameters", "with_resources", "PlacementGroupFactory"),
+        *("Callback", "Stopper", "CLIReporter", "JupyterNotebookReporter", "ProgressReporter"),
+        *("run", "run_experiments", "Experiment", "ExperimentAnalysis", "Schedule"),
+        *("register_trainable", "register_env", "create_searcher", "search"),
         "schedulers",
     },
 }

@@ -11,11 +11,13 @@ PbtuneError
 │   ├── Unpicklable               the function can't travel to a worker (also a TypeError)
 │   ├── NotInATrial               report() and its kin, called outside a trial (also a RuntimeError)
 │   ├── TrialFailed               a trial's exception, as Result.error (also a RuntimeError)
+│   ├── TrialsFailed              tune.run's trials that failed (also a RuntimeError)
 │   ├── NoResult                  a question that these results can't answer (also a RuntimeError)
 │   └── NotInPbtune               a name of Ray Tune's that pbtune lacks (also an ImportError)
 ├── EnvironmentFault          the machine: disk, permissions, processes
 │   ├── StorageUnwritable         a folder that can't be written (also an OSError)
-│   │   └── StorageFull               no space left: the run waits for it
+│   │   ├── StorageFull               no space left: the run waits for it
+│   │   └── StorageUnreachable        a URL that doesn't answer, or refuses
 │   ├── RunLocked                 another driver is at work on this run (also an OSError)
 │   ├── RunUnreadable             a journal that is missing, damaged or of a newer version
 │   └── WorkerDied                a worker process ended by itself
@@ -29,7 +31,7 @@ Catch the branch that you can do something about::
         sys.exit(str(error))
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 
 class PbtuneError(Exception):
@@ -67,9 +69,16 @@ class MetricMissing(UserError, ValueError):
         has = ", ".join(self.present) or "nothing"
         super().__init__(f"report() lacks {key!r}, which {needed_by}. It has: {has}.")
 
-    def __reduce__(self) -> tuple[type[UserError], tuple[str]]:
-        """Travel from a worker as text: the message already says everything."""
-        return UserError, (str(self),)
+    @classmethod
+    def told(cls, message: str) -> "MetricMissing":
+        """The error of a worker, of which only the message has travelled."""
+        error = cls("", "", ())
+        error.args = (message,)
+        return error
+
+    def __reduce__(self) -> tuple[Callable[[str], "MetricMissing"], tuple[str]]:
+        """Travel as text: the message already says everything."""
+        return MetricMissing.told, (str(self),)
 
 
 class MetricUnstorable(UserError, ValueError):
@@ -110,6 +119,24 @@ class TrialFailed(UserError, RuntimeError):
         return TrialFailed, (self.trial, self.error, self.message, self.traceback_text)
 
 
+class TrialsFailed(UserError, RuntimeError):
+    """Trials of ``tune.run`` failed; ``Tuner.fit`` gives them as ``results.errors`` instead.
+
+    Args:
+        errors: The failed trials' errors.
+    """
+
+    def __init__(self, errors: Iterable[TrialFailed]) -> None:
+        self.errors = tuple(errors)
+        names = ", ".join(error.trial for error in self.errors)
+        first = self.errors[0]
+        super().__init__(f"trials did not complete: {names}. The first: {first}")
+
+    def __reduce__(self) -> tuple[type["TrialsFailed"], tuple[tuple[TrialFailed, ...]]]:
+        """Keep the errors when pickled."""
+        return TrialsFailed, (self.errors,)
+
+
 class NoResult(UserError, RuntimeError):
     """The results can't answer: nothing was reported, or only NaN."""
 
@@ -136,6 +163,10 @@ class StorageUnwritable(EnvironmentFault, OSError):
 
 class StorageFull(StorageUnwritable):
     """No space is left. Nothing was stored; the same can be tried again when there is some."""
+
+
+class StorageUnreachable(StorageUnwritable):
+    """The storage at a URL doesn't answer, or refuses what is asked. Nothing was stored."""
 
 
 class RunLocked(EnvironmentFault, OSError):

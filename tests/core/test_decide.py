@@ -12,7 +12,7 @@ from pbtune.core.decisions import (
     Retried,
     Started,
 )
-from pbtune.core.events import Failed, Noticed, Opened, Reported, Returned, Saved
+from pbtune.core.events import Failed, Noticed, Opened, Reported, Returned, Saved, StoppedAll
 from pbtune.core.experiment import Experiment
 from pbtune.core.fold import fold
 from pbtune.core.retention import Retention
@@ -38,14 +38,19 @@ def make_settings(objective):
 def failed(population, folded, make_settings):
     """What follows from a failure of t0, the so-manieth."""
 
-    def fail(count=1, fatal=False, **changes):
+    def fail(count=1, fatal=False, lost=False, **changes):
         state = population(2)
         for attempt in range(1, count + 1):
-            event = Failed("t0", attempt, "ValueError", "oops", fatal=fatal)
+            event = Failed("t0", attempt, "ValueError", "oops", fatal=fatal, lost=lost)
             state = folded(Started("t0", attempt, 0, 0, 0, 0.0), event, state=state)
         return decide(make_settings(**changes), state, event)
 
     return fail
+
+
+def test_an_attempt_that_was_lost_with_its_machine_is_no_failure(failed):
+    assert failed(count=3, lost=True, max_failures=0) == [Retried("t0", 0)]
+    assert failed(lost=True, fail_fast=True) == [Retried("t0", 0)]
 
 
 def test_opening_a_new_run_creates_its_population(make_settings):
@@ -150,3 +155,15 @@ def test_to_advance_is_to_fold_the_event_and_then_each_decision(make_settings, p
     for record in records:
         before = fold(before, record)
     assert before == after
+
+
+def test_a_stopper_of_the_run_completes_whoever_is_live_in_their_order(make_settings, population):
+    state = fold(population(3), Completed("t1", "returned"))
+    event = StoppedAll("all over")
+    assert decide(make_settings(), state, event) == [
+        Completed("t0", "all over"),
+        Completed("t2", "all over"),
+    ]
+    ended, _ = advance(make_settings(), state, event)
+    assert ended.is_finished
+    assert decide(make_settings(), ended, event) == []

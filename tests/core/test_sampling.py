@@ -3,7 +3,7 @@ import random
 import pytest
 
 from pbtune.core import space
-from pbtune.core.sampling import variants
+from pbtune.core.sampling import Initial, variants
 from pbtune.errors import SpaceError
 
 
@@ -178,3 +178,101 @@ def test_sampling_leaves_the_global_generator_alone(configs):
     before = random.getstate()
     configs({"lr": space.uniform(0, 1)}, 3)
     assert random.getstate() == before
+
+
+@pytest.fixture(scope="module")
+def members(calls):
+    def draw(param_space, points=(), num_samples=1, *, seed=7, constant=False):
+        initial = Initial(tuple(points), constant)
+        return list(variants(param_space, num_samples, seed, calls, initial))
+
+    return draw
+
+
+@pytest.fixture(scope="module")
+def trialled(members):
+    return lambda *args, **kwargs: [it.config for it in members(*args, **kwargs)]
+
+
+def test_points_come_first_and_each_takes_the_place_of_a_sample(trialled):
+    param_space = {"lr": space.uniform(0, 1), "width": space.randint(1, 9)}
+    configs = trialled(param_space, [{"lr": 0.5, "width": 2}, {"lr": 0.25}], 3)
+    assert len(configs) == 3
+    assert configs[0] == {"lr": 0.5, "width": 2}
+    assert configs[1]["lr"] == 0.25
+    assert param_space["width"].contains(configs[1]["width"])
+    assert configs[2]["lr"] not in {0.5, 0.25}
+
+
+def test_all_points_are_tried_even_if_there_are_fewer_samples(trialled):
+    param_space = {"lr": space.uniform(0, 1)}
+    assert trialled(param_space, [{"lr": 0.1}, {"lr": 0.2}], 1) == [{"lr": 0.1}, {"lr": 0.2}]
+
+
+def test_who_comes_after_the_points_draws_as_without_them(trialled):
+    param_space = {"lr": space.uniform(0, 1), "width": space.randint(0, 99)}
+    alone, behind = trialled(param_space, (), 3), trialled(param_space, [{"lr": 0.5}], 3)
+    assert behind[1:] == alone[1:]
+    assert behind[0] == {**alone[0], "lr": 0.5}
+
+
+def test_tunes_own_example_of_points_in_a_grid(trialled):
+    param_space = {"a": space.grid_search([1, 2]), "b": space.randint(0, 3)}
+    configs = trialled(param_space, [{"a": 2, "b": 2}, {"a": 1}, {"b": 2}], 4)
+    assert [config["a"] for config in configs] == [2, 1, 1, 2, 1, 2]
+    assert [config["b"] for config in configs[:1] + configs[2:4]] == [2, 2, 2]
+
+
+def test_a_point_reaches_into_nested_dicts_by_either_spelling(trialled):
+    param_space = {"net": {"width": space.randint(0, 9), "depth": space.randint(0, 9)}, "a/b": 1}
+    nested, flat = trialled(param_space, [{"net": {"width": 100}}, {"net/width": 100, "a/b": 2}], 2)
+    assert nested["net"]["width"] == flat["net"]["width"] == 100
+    assert {*nested["net"]} == {*flat["net"]} == {"width", "depth"}
+    assert (nested["a/b"], flat["a/b"]) == (1, 2)
+
+
+def test_a_point_may_replace_constants_lists_and_whole_parts(trialled):
+    param_space = {"epochs": 3, "sizes": [space.randint(0, 9), 5], "net": 1}
+    (config,) = trialled(param_space, [{"epochs": 4, "sizes": [1], "net": {"width": 2}}])
+    assert config == {"epochs": 4, "sizes": [1], "net": {"width": 2}}
+
+
+def test_a_function_sees_the_points_values(trialled):
+    param_space = {"lr": space.uniform(0, 1), "half": space.sample_from(lambda c: c["lr"] / 2)}
+    assert trialled(param_space, [{"lr": 0.5}]) == [{"lr": 0.5, "half": 0.25}]
+
+
+def test_what_a_point_gave_is_told_with_what_was_drawn(members):
+    param_space = {"lr": space.uniform(0, 1), "net": [space.randint(0, 9)], "epochs": 3}
+    (member,) = members(param_space, [{"lr": 0.5, "epochs": 4}])
+    assert member.evaluated == {"lr": 0.5, "net/0": member.config["net"][0]}
+    (member,) = members(param_space, [{"net": [7, 8]}])
+    assert member.evaluated == {"lr": member.config["lr"], "net/0": 7}
+
+
+def test_a_place_that_a_point_takes_away_is_not_told(members):
+    param_space = {"net": [1, space.randint(0, 9)], "act": {"kind": space.choice(["a"])}}
+    (member,) = members(param_space, [{"net": [], "act": 5}])
+    assert member.config == {"net": [], "act": 5}
+    assert member.evaluated == {}
+
+
+@pytest.mark.parametrize(
+    ("point", "message"),
+    [
+        ({"lrr": 1}, "points_to_evaluate has 'lrr', which param_space lacks; it has 'lr', 'net'"),
+        ({"net": {"depth": 1}}, "points_to_evaluate has 'net/depth', which param_space lacks"),
+        ({"net/depth": 1}, "points_to_evaluate has 'net/depth', which param_space lacks"),
+        ({"lr/x": 1}, "points_to_evaluate has 'lr/x', but 'lr' is no dict"),
+    ],
+)
+def test_a_key_that_the_space_lacks_is_named(trialled, point, message):
+    with pytest.raises(SpaceError, match=message):
+        trialled({"lr": space.uniform(0, 1), "net": {"width": 1}}, [point])
+
+
+def test_a_constant_grid_shares_its_samples_values(trialled):
+    param_space = {"a": space.grid_search([1, 2]), "lr": space.uniform(0, 1)}
+    first, second, third, fourth = trialled(param_space, (), 2, constant=True)
+    assert first["lr"] == second["lr"] != third["lr"] == fourth["lr"]
+    assert [it["a"] for it in (first, second, third, fourth)] == [1, 2, 1, 2]

@@ -49,3 +49,8 @@ def test_workers_send_each_key_that_a_decision_may_depend_on_once(pbt):
 def test_without_rules_metric_or_scores_only_done_and_progress_are_watched(calls):
     settings = Settings(Objective(seed=0, user_calls=calls), FIFO(), {})
     assert settings.observed() == ("done", "training_iteration")
+
+
+def test_under_a_stopper_every_report_blocks(objective):
+    settings = Settings(objective, FIFO(), {}, stop=StopRules(every=True))
+    assert settings.lease(Trial("t0", 0, {})) == Lease(every=True)

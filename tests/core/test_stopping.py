@@ -1,5 +1,6 @@
 import math
 
+import msgspec
 import pytest
 
 from pbtune.core.lease import Rule
@@ -44,3 +45,10 @@ def test_workers_must_not_pass_a_bound_by_themselves():
         Rule("acc", 0.9, is_stop=True),
     )
     assert StopRules().rules() == ()
+
+
+def test_what_a_stopper_said_comes_after_done_and_the_bounds(report):
+    stopped = msgspec.structs.replace(report("t0", 10), stop="enough")
+    assert StopRules().reason(stopped) == "enough"
+    assert EITHER.reason(stopped) == "training_iteration = 10 >= 10"
+    assert StopRules().reason(msgspec.structs.replace(stopped, observed={"done": True})) == "done"

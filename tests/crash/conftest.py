@@ -3,6 +3,7 @@
 ``pytest tests/crash`` runs a part of every sweep; ``--soak`` all of it; ``--point N`` one point.
 """
 
+import functools
 import json
 import os
 import shutil
@@ -27,13 +28,13 @@ from pbtune.journal.reader import JournalReader
 
 HERE = Path(__file__).parent
 SCENARIO = HERE / "scenario.py"
-INTERVAL, SLOTS, REPORTS = 2, 2, 24
-"""Of the scenario: steps between two gates, workers, and reports of a run without a kill."""
-POINTS_IN_CI = 24
+INTERVAL, SLOTS, MEMBERS, UNTIL = 2, 2, 4, 6
+"""Of the scenario: steps between two gates, workers, the population, and steps of each member."""
+POINTS_IN_CI = 8
 TIME_OUT_S = 60
 ORPHANS_S = 5.0
 _UNCOMPARED = ("time_total_s", "checkpoint")
-"""What a kill may change of a decision: times, and the numbers of checkpoints, never given twice."""
+"""What a kill may change of a decision: times, and checkpoints' numbers, never given twice."""
 COUNTS = pytest.StashKey[dict[str, int]]()
 
 
@@ -169,7 +170,12 @@ class Stage:
         ]
         return sorted(log, key=lambda it: it.get("trial", ""))
 
-    def problems(self, golden, kills, *, slots=SLOTS, reports=REPORTS):
+    def is_closed(self):
+        """Whether the last driver left one plain file."""
+        names = {it.name for it in self.run_dir.iterdir()}
+        return "run.db" in names and "run.db-wal" not in names
+
+    def problems(self, golden, kills, *, slots=SLOTS, reports=MEMBERS * UNTIL):
         """All that is wrong with a run that has come to its end.
 
         Args:
@@ -235,6 +241,13 @@ class Stage:
         )
         return [] if done.returncode == 0 else [f"pbtune verify: {done.stdout}{done.stderr}"]
 
+    def wait_for(self, count):
+        """Until so many reports have come back, or the script has had its time."""
+        deadline_s = time.monotonic() + TIME_OUT_S
+        while len(self.log()) < count:
+            assert time.monotonic() < deadline_s, f"no {count} reports in {TIME_OUT_S} s"
+            time.sleep(0.005)
+
     def processes(self):
         """Those of this stage that are alive, by their environment, which forks keep."""
         mark = f"CRASH_STAGE={self.folder}\0".encode()
@@ -281,7 +294,7 @@ class Sweep:
         chosen = self._request.config.getoption("--point", default=None)
         points = [chosen] if chosen else list(range(1, count + 1))
         if not chosen and not self.is_soak:
-            points = points[:: max(1, count // POINTS_IN_CI)]
+            points = points[:: -(-count // POINTS_IN_CI)]
 
         def at(point):
             stage = self.stage(f"point-{point}")
@@ -302,7 +315,7 @@ class Sweep:
         test = self._request.node.nodeid
         lines = [f"{len(failed)} points failed; repeat one by its command:"]
         for point, said in failed:
-            lines.append(f"  python -m pytest '{test}' -p no:randomly --point {point}")
+            lines.append(f"  python -m pytest '{test}' --point {point}")
             lines += [f"      {it}" for it in said]
         return "\n".join(lines)
 
@@ -321,15 +334,25 @@ def library(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def golden(tmp_path_factory):
-    """The decision log of a run that nobody disturbed."""
-    stage = Stage(tmp_path_factory.mktemp("golden") / "stage")
-    played = stage.play()
-    assert played.code == 0, played.output
-    decisions = stage.decisions()
-    assert stage.problems(decisions, 0) == []
-    assert len(stage.acknowledged()) == REPORTS
-    return decisions
+def golden_of(tmp_path_factory):
+    """``golden_of(until)``: the decision log of a run that nobody disturbed."""
+
+    @functools.cache
+    def call(until):
+        stage = Stage(tmp_path_factory.mktemp("golden") / "stage")
+        played = stage.play(f"--until={until}")
+        assert played.code == 0, played.output
+        decisions = stage.decisions()
+        assert stage.problems(decisions, 0, reports=MEMBERS * until) == []
+        assert len(stage.acknowledged()) == MEMBERS * until
+        return decisions
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def golden(golden_of):
+    return golden_of(UNTIL)
 
 
 @pytest.fixture
@@ -355,3 +378,35 @@ def count_of(tmp_path, library):
 @pytest.fixture
 def shim():
     return Shim
+
+
+@pytest.fixture
+def rounds(request):
+    """``rounds(what, 5, 100)``: 5 of them in CI, 100 in the soak."""
+
+    def call(what, few, many):
+        count = many if request.config.getoption("--soak", default=False) else few
+        request.config.stash[COUNTS][what] = count
+        return range(count)
+
+    return call
+
+
+@pytest.fixture
+def counts(request):
+    """Figures for the end of the session's output, by name."""
+    return request.config.stash[COUNTS]
+
+
+@pytest.fixture
+def stages(tmp_path):
+    """``stages(name)``: a new stage; what still runs there ends with the test."""
+    made = []
+
+    def call(name):
+        made.append(Stage(tmp_path / str(name)))
+        return made[-1]
+
+    yield call
+    for stage in made:
+        stage.strike()

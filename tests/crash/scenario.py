@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pbtune
 from pbtune import tune
+from pbtune.journal import sqlite
 from pbtune.tune.schedulers import PopulationBasedTraining
 
 INTERVAL = 2
@@ -29,21 +30,32 @@ def train(config):
     while True:
         state["step"] += 1
         state["score"] = state["score"] * 0.9 + config["lr"] * state["step"]
-        if config["pause"]:
-            time.sleep(config["pause"])
-        if config["forks"] and os.fork() == 0:
-            os.execv("/bin/sleep", ["sleep", config["forks"]])
+        time.sleep(float(given("pause")))
+        if given("forks") and os.fork() == 0:
+            # Out of the worker's process group, so that only its ancestors know of it.
+            os.setsid()
+            os.execv("/bin/sleep", ["sleep", given("forks")])
+        if str(state["step"]) == given("hang"):
+            time.sleep(1000)
         nonce = f"{os.getpid()}-{time.monotonic_ns()}"
         with tune.new_checkpoint() as folder:
             Path(folder, "state.json").write_text(json.dumps(state))
             Path(folder, "weights.bin").write_bytes(bytes(256))
             saved = tune.Checkpoint.from_directory(folder)
             metrics = {"score": state["score"], "nonce": nonce}
+            line = f"\n{os.getpid()} {state['step']} {nonce} .\n"
             try:
                 tune.report(metrics, checkpoint=saved)
-            finally:
-                # Left by SystemExit too: the driver has answered, so the report is stored.
-                acknowledge(f"\n{os.getpid()} {state['step']} {nonce} .\n")
+            except SystemExit:
+                # The driver has answered, so the report is stored.
+                acknowledge(line)
+                raise
+            acknowledge(line)
+
+
+def given(name):
+    """What the script was told, by the environment: no part of the config, so it may change."""
+    return os.environ[f"SCENARIO_{name.upper()}"]
 
 
 def acknowledge(line):
@@ -61,17 +73,19 @@ def main():
     parser.add_argument("--executor", default="processes")
     parser.add_argument("--durability", default="process")
     parser.add_argument("--until", type=int, default=6)
-    parser.add_argument("--pause", type=float, default=0.0)
-    parser.add_argument("--forks", default="")
-    given = parser.parse_args()
-    pbtune.init(num_cpus=2, executor=given.executor)
+    parser.add_argument("--pause", default="0", help="seconds that a step takes")
+    parser.add_argument("--forks", default="", help="seconds that a child of each step sleeps")
+    parser.add_argument("--hang", default="", help="the step that never comes back")
+    parser.add_argument("--network", action="store_true", help="as on a network file system")
+    told = parser.parse_args()
+    if told.network:
+        sqlite.network_filesystem = lambda _path: "nfs"
+    for name in ("pause", "forks", "hang"):
+        os.environ[f"SCENARIO_{name.upper()}"] = getattr(told, name)
+    pbtune.init(num_cpus=2, executor=told.executor)
     results = tune.Tuner(
         train,
-        param_space={
-            "lr": tune.uniform(0.1, 1.0),
-            "pause": given.pause,
-            "forks": given.forks,
-        },
+        param_space={"lr": tune.uniform(0.1, 1.0)},
         tune_config=tune.TuneConfig(
             "max",
             "score",
@@ -87,16 +101,15 @@ def main():
         ),
         run_config=tune.RunConfig(
             name="run",
-            storage_path=given.storage,
-            stop={"training_iteration": given.until},
+            storage_path=told.storage,
+            stop={"training_iteration": told.until},
             checkpoint_config=tune.CheckpointConfig(num_to_keep=1),
             failure_config=tune.FailureConfig(max_failures=3),
-            durability=given.durability,
+            durability=told.durability,
             resume="auto",
             verbose=0,
         ),
     ).fit()
-    print("ended", results.num_terminated, results.num_errors)
     return int(results.num_errors > 0)
 
 

@@ -3,7 +3,7 @@
  * Loaded by LD_PRELOAD into every process of a run. A killed process leaves behind what its calls
  * did, and nothing changes between two of them; so a kill before each call covers every instruction.
  *
- *   SHIM_ROLE     whose calls count: "driver" or "worker"
+ *   SHIM_ROLE     whose calls count: "driver", "template" or "worker"
  *   SHIM_COUNTER  a file of two 64-bit numbers that all processes share: the calls so far, and
  *                 those that were made to fail
  *   SHIM_AT       the n-th call, from 1; 0 only counts
@@ -71,7 +71,8 @@ __attribute__((constructor)) static void begin(void) {
     }
     only_calls = getenv("SHIM_CALLS");
     only_path = getenv("SHIM_PATH");
-    is_counting = is_script && strcmp(role, "driver") == 0;
+    is_counting = (is_script && !strcmp(role, "driver"))
+        || (is_template && !strcmp(role, "template"));
     pthread_atfork(NULL, NULL, in_child);
 }
 

@@ -179,7 +179,9 @@ class House:
 def house(tmp_path):
     """Makes a driver of ``members``: of PBT every ``interval`` reports, or of none."""
 
-    def make(script=(), *, members=2, slots=2, interval=2, keep=None, stop=(), **settings):
+    def make(
+        script=(), *, members=2, slots=2, interval=2, keep=None, stop=(), every=False, **settings
+    ):
         scheduler = FIFO()
         if interval is not None:
             scheduler = PBT(
@@ -195,7 +197,7 @@ def house(tmp_path):
                 scheduler=scheduler,
                 param_space={"lr": uniform(0.0, 1.0)},
                 num_samples=members,
-                stop=StopRules(stop),
+                stop=StopRules(stop, every),
                 retention=Retention(keep),
                 **settings,
             ),

@@ -322,7 +322,7 @@ def test_a_fatal_error_is_kept_for_who_asked(opened):
     made = opened()
     fatal = Errored("t0", 1, "MetricMissing", "report() lacks 'score'", "", fatal=True)
     made.say(fatal)
-    assert made.driver.fatal == fatal.message
+    assert str(made.driver.fatal) == fatal.message
     assert made.state.halted == "report() lacks 'score'"
 
 

@@ -6,49 +6,15 @@ from typing import Any
 
 import pytest
 
-from pbtune.core.exact import decode_metrics
-from pbtune.core.lease import Lease, Rule
-from pbtune.core.plan import Continue, Running, Start, Stop
-from pbtune.executors.base import AbstractExecutor
-from pbtune.executors.processes.executor import ProcessExecutor
+from pbtune.core.plan import Continue, Start, Stop
+from pbtune.executors.processes.executor import Conduct, ProcessExecutor
 from pbtune.executors.processes.launcher import Launcher
+from pbtune.testing.contracts import executors as contract
 from pbtune.tune.pickling import pickled
 from pbtune.worker.process import Job
-from pbtune.worker.protocol import Asked, Message, WorkerSettings
+from pbtune.worker.protocol import WorkerSettings
 
 DEADLINE_S = 20.0
-
-
-class Harness:
-    """A driver without a journal: answers each report that blocks with the next command."""
-
-    def __init__(self, executor: AbstractExecutor, answers: list[Any]) -> None:
-        self.executor = executor
-        self.answers = answers
-        self.heard: list[Message] = []
-        self.views: list[Running] = []
-        executor.open(self.turn)
-
-    def turn(self, messages: list[Message]) -> None:
-        self.heard += messages
-        for message in messages:
-            if isinstance(message, Asked):
-                self.views += self.executor.running()
-                self.executor.do(self.answers.pop(0))
-                self.views += self.executor.running()
-
-    def until(self, *kinds: type) -> Message:
-        """Go on until a message of one of these kinds has come; the newest of them."""
-        seen = len(self.heard)
-        while not any(isinstance(message, kinds) for message in self.heard[seen:]):
-            self.turn(self.executor.wait(1.0))
-        return next(it for it in reversed(self.heard) if isinstance(it, kinds))
-
-    def metrics(self) -> list[dict[str, Any]]:
-        return [decode_metrics(it.metrics) for it in self.heard if hasattr(it, "metrics")]
-
-    def kinds(self) -> list[str]:
-        return [type(message).__name__ for message in self.heard]
 
 
 @pytest.fixture
@@ -60,23 +26,17 @@ def settings(tmp_path: Path) -> WorkerSettings:
 
 @pytest.fixture
 def start() -> Callable[..., Start]:
-    """A start: ``start(attempt, *rules, config={}, slot=0, ...)``."""
-
-    def make(attempt: int = 1, *rules: Rule, **changes: Any) -> Start:
-        plain = {"slot": 0, "trial": "t0", "segment": 0, "config": {}, "seed": 1}
-        return Start(attempt=attempt, lease=Lease(rules), **{**plain, **changes})
-
-    return make
+    return contract.start
 
 
 @pytest.fixture
 def go_on() -> Callable[..., Continue]:
-    return lambda *rules, attempt=1: Continue(0, "t0", attempt, Lease(rules))
+    return contract.go_on
 
 
 @pytest.fixture
 def stop() -> Stop:
-    return Stop(0, "t0", 1)
+    return contract.STOP
 
 
 @pytest.fixture
@@ -96,7 +56,7 @@ def processes(settings: WorkerSettings) -> Iterator[Callable[..., ProcessExecuto
             launcher.load(payload)
             return launcher
 
-        made.append(ProcessExecutor(options.pop("slots", 1), launch, **options))
+        made.append(ProcessExecutor(options.pop("slots", 1), launch, Conduct(**options)))
         return made[-1]
 
     yield make
@@ -105,8 +65,8 @@ def processes(settings: WorkerSettings) -> Iterator[Callable[..., ProcessExecuto
 
 
 @pytest.fixture
-def drive() -> Callable[..., Harness]:
-    return lambda executor, *answers: Harness(executor, list(answers))
+def drive() -> Callable[..., contract.Harness]:
+    return contract.Harness
 
 
 @pytest.fixture

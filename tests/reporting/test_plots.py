@@ -8,7 +8,6 @@ from pbtune.core.decisions import Created, Exploited, Started
 from pbtune.core.events import Opened, Saved
 from pbtune.errors import NoResult, SettingsError
 from pbtune.journal.reader import JournalReader
-from pbtune.reporting import plots
 from pbtune.reporting.lineage import lineage
 from pbtune.reporting.plots import plot_run
 from pbtune.reporting.snapshot import RunView
@@ -182,6 +181,6 @@ def test_a_large_population_has_colours_for_all(made_up, row):
 
 
 def test_too_many_links_are_drawn_as_a_sample(run_dir, monkeypatch):
-    monkeypatch.setattr(plots, "LINKS_MAX", 2)
+    monkeypatch.setattr("pbtune.reporting.plots.population.LINKS_MAX", 2)
     lines = plot_run(run_dir).axes[0].get_lines()
     assert 1 <= sum(it.get_linestyle() == ":" and len(it.get_xdata()) == 2 for it in lines) <= 2

@@ -85,7 +85,7 @@ def test_init_and_shutdown_are_ours(door):
         ("from ray import put", "ray.put"),
         ("import ray.data", "ray.data"),
         ("from ray import serve", "ray.serve"),
-        ("from ray import tune; tune.run", "ray.tune.run"),
+        ("from ray import tune; tune.no_such_name", "ray.tune.no_such_name"),
         ("from ray.tune import with_everything", "ray.tune.with_everything"),
         ("from ray.tune.schedulers import HyperSchedulers", "ray.tune.schedulers.HyperSchedulers"),
         ("import ray.tune.nowhere.at_all", "ray.tune.nowhere"),
@@ -105,7 +105,7 @@ def test_what_we_lack_is_an_error_with_rays_own_name_for_it(door, source, name):
     ("source", "hint"),
     [
         ("import ray; ray.remote", "call the function directly"),
-        ("from ray.tune import run", r"use tune\.Tuner\(\.\.\.\)\.fit\(\)"),
+        ("from ray.tune.search import HyperOptSearch", "BasicVariantGenerator and OptunaSearch"),
         ("import ray.air.session", r"use tune\.report\(\) and tune\.get_checkpoint\(\)"),
     ],
 )

@@ -262,9 +262,9 @@ def test_a_storage_path_without_the_right_to_write_is_named(inline, tuner, tmp_p
         tuner().fit()
 
 
-def test_a_storage_path_that_is_a_url_says_to_give_a_path(inline, tuner):
-    with pytest.raises(SettingsError, match=r"storage_path='s3://b/c' is a URL.*Give a path"):
-        tuner(run={"storage_path": "s3://b/c"}).fit()
+def test_a_storage_path_that_nothing_can_open_is_named(inline, tuner):
+    with pytest.raises(SettingsError, match=r"storage_path='nosuch://b/c/?' can't be opened"):
+        tuner(run={"storage_path": "nosuch://b/c"}).fit()
 
 
 @pytest.mark.parametrize("name", ["a/b", "", "..", "nul\0"])
@@ -344,7 +344,8 @@ def test_a_run_that_ended_may_be_driven_again(inline, tuner):
     [
         ({"loss": "low"}, r"stop\['loss'\] must be a number that loss has to reach, not 'low'"),
         ({"loss": float("nan")}, r"stop\['loss'\] must be a number"),
-        (lambda trial, result: True, "stop must be a dict like"),
+        ("training_iteration", "stop must be a dict like"),
+        ([3], "a list as stop must hold instances of tune.Stopper, not int"),
     ],
 )
 def test_a_stop_rule_that_is_no_number_is_named(inline, tuner, stop, said):

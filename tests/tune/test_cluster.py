@@ -61,7 +61,10 @@ def test_what_only_ray_has_to_be_told_is_taken_and_changes_nothing(name):
         ({"num_cpus": 0}, "num_cpus must be >= 1, not 0"),
         ({"num_cpus": float("nan")}, "num_cpus must be >= 1, not nan"),
         ({"num_gpus": -1}, "num_gpus must be >= 0, not -1"),
-        ({"executor": "threads"}, 'executor must be "processes" or "inline", not \'threads\''),
+        (
+            {"executor": "threads"},
+            'executor must be "processes", "inline" or "ray", not \'threads\'',
+        ),
     ],
 )
 def test_a_value_out_of_its_range_is_named_and_leaves_nothing(given, said):

@@ -12,7 +12,14 @@ import pbtune
 from pbtune import tune
 from pbtune.errors import NotInPbtune, SettingsError
 from pbtune.tune.cluster import machine
-from pbtune.tune.resources import SLOTS_MAX, Supply, asked_by, slots_for, visible_gpus
+from pbtune.tune.resources import (
+    SLOTS_MAX,
+    Supply,
+    asked_by,
+    bundles_of,
+    slots_for,
+    visible_gpus,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -221,8 +228,12 @@ def test_a_class_that_says_nothing_gets_one_cpu():
 
 
 def test_several_bundles_need_the_ray_executor():
+    several = tune.PlacementGroupFactory([{"CPU": 1}, {"CPU": 2}], strategy="PACK")
+    assert several.required_resources == {"CPU": 3}
+    asking = tune.with_resources(lambda config: None, several)
+    assert bundles_of(asking) == several
     with pytest.raises(NotInPbtune, match=r"of 2 bundles .* several bundles need the Ray executor"):
-        tune.PlacementGroupFactory([{"CPU": 1}, {"CPU": 2}], strategy="PACK")
+        slots_for(asking, Supply({"CPU": 4}), [{}])
 
 
 def test_no_bundle_at_all_is_named():

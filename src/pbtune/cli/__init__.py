@@ -15,6 +15,8 @@ VERBS: Final = {
     "verify": ("verify", "Recompute every decision of a run, and check its checkpoints."),
     "resume": ("resume", "Go on with a run, exactly where its journal ends."),
     "plot": ("plot", "Draw a run: scores, hyperparameters, copies, the winner's lineage."),
+    "export": ("export", "Write what a run found: the winner's hyperparameter schedule."),
+    "dashboard": ("dashboard", "Show runs in a browser, live."),
 }
 
 

@@ -89,7 +89,7 @@ def _failed(settings: Settings, state: Experiment, event: e.Failed) -> list[d.De
     limit = settings.max_failures
     if event.fatal:
         return [d.Abandoned(event.trial, failures), d.Halted(event.message, event.trial)]
-    if limit < 0 or failures <= limit:
+    if event.lost or limit < 0 or failures <= limit:
         return [d.Retried(event.trial, failures)]
     decisions: list[d.Decision] = [d.Abandoned(event.trial, failures)]
     if settings.fail_fast:

@@ -85,7 +85,8 @@ class Failed(msgspec.Struct, frozen=True, tag="failed", tag_field="kind", omit_d
     """An attempt ended by an exception, or with its process.
 
     ``fatal`` marks an error that every trial would meet, such as a metric that is never reported:
-    it halts the run.
+    it halts the run. ``lost`` marks one that went with its machine: it is tried again, and is
+    no failure of the trial's.
     """
 
     trial: str
@@ -94,6 +95,7 @@ class Failed(msgspec.Struct, frozen=True, tag="failed", tag_field="kind", omit_d
     message: str
     traceback: str = ""
     fatal: bool = False
+    lost: bool = False
 
 
 class Waited(msgspec.Struct, frozen=True, tag="waited", tag_field="kind", omit_defaults=True):

@@ -24,7 +24,7 @@ _INT_MIN, _INT_MAX = -(1 << 63), (1 << 63) - 1
 _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 _SUSPECT: Final = (b"null", b'"$')
 """A body without these needed no tag. None is written as null too, so it is only a suspicion."""
-_WITH_CONFIG: Final = (d.Created, d.Exploited, e.Rewound)
+_WITH_CONFIG: Final = (d.Created, d.Exploited, d.Restarted, e.Rewound)
 
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder().decode

@@ -31,16 +31,19 @@ class Interval(msgspec.Struct, frozen=True):
     """What one interval of training did to a score: what models learn from.
 
     ``score_before`` is that of the weights it began with, a donor's after a copy; None if they had
-    none. ``generation`` counts the intervals of the weights, the first is 1.
+    none. ``generation`` counts the intervals of the weights, the first is 1. ``gate`` is the one of
+    a synchronous population that it led to, the first is 1; 0 where there is none.
     """
 
     trial: str
+    index: int
     generation: int
     progress_before: float
     progress: float
     score_before: float | None
     score: float
     config: Config
+    gate: int = 0
 
 
 class Experiment(msgspec.Struct, frozen=True):
@@ -52,8 +55,9 @@ class Experiment(msgspec.Struct, frozen=True):
     ``gated_count`` members stand at the gate, which has opened ``generation`` times.
 
     ``history`` are the last intervals, if the method learns from them. ``ranked_count`` reports
-    were ranked; the one that made ``best_score`` was number ``improved_at``. ``pin`` is the best
-    checkpoint ever, if the method goes back to it. ``interval`` is the grown one, 0 before that.
+    were ranked; the one that made ``best_score`` was number ``improved_at``, in generation
+    ``improved_in``. ``pin`` is the best checkpoint ever, if the method goes back to it.
+    ``interval`` is the grown one, 0 before that.
     """
 
     trials: Mapping[str, Trial] = {}
@@ -71,6 +75,7 @@ class Experiment(msgspec.Struct, frozen=True):
     ranked_count: int = 0
     best_score: float = -math.inf
     improved_at: int = 0
+    improved_in: int = 0
     pin: Pin | None = None
     interval: float = 0.0
 

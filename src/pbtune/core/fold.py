@@ -95,7 +95,8 @@ def _saved(state: Experiment, record: e.Saved) -> Experiment:
 
 def _failed(state: Experiment, record: e.Failed) -> Experiment:
     trial = _trial(state, record.trial, record.attempt)
-    new = moved(trial, Status.PENDING, slot=None, failures=trial.failures + 1)
+    failures = trial.failures + (not record.lost)
+    new = moved(trial, Status.PENDING, slot=None, failures=failures)
     return put(state, _rolled_back(new))
 
 
@@ -154,7 +155,10 @@ def _ranked(state: Experiment, record: d.Ranked) -> Experiment:
         ranked_count=count,
         best_score=record.score if is_better else state.best_score,
         improved_at=count if is_better else state.improved_at,
-        history=remembered(state, trial, rank) if record.remembered else state.history,
+        improved_in=state.generation if is_better else state.improved_in,
+        history=remembered(state, trial, rank, waits=record.waits)
+        if record.remembered
+        else state.history,
     )
 
 

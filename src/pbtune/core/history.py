@@ -19,18 +19,40 @@ SCORES_COUNT_MAX: Final = 32
 """Scores that are remembered of a member's weights."""
 
 
-def remembered(state: Experiment, before: Trial, rank: Rank) -> tuple[Interval, ...]:
-    """The history with the interval that a report ended; ``before`` is its trial before that."""
+def remembered(
+    state: Experiment, before: Trial, rank: Rank, *, waits: bool
+) -> tuple[Interval, ...]:
+    """The history with the interval that a report ended.
+
+    Args:
+        state: The state before the report was ranked.
+        before: Its trial then.
+        rank: The ranked report.
+        waits: Whether the trial is now at a gate.
+    """
     interval = Interval(
         trial=before.id,
+        index=before.index,
         generation=rank.generation,
         progress_before=before.interval_start,
         progress=rank.progress,
         score_before=before.base_score,
         score=rank.score,
         config=rank.config,
+        gate=state.generation + 1 if waits else 0,
     )
-    return (*state.history[-(HISTORY_COUNT_MAX - 1) :], interval)
+    history = list(state.history[-(HISTORY_COUNT_MAX - 1) :])
+    # Who comes first to a gate depends on the slots; what is learned there must not.
+    at = len(history)
+    while (
+        waits
+        and at
+        and history[at - 1].gate == interval.gate
+        and history[at - 1].index > before.index
+    ):
+        at -= 1
+    history.insert(at, interval)
+    return tuple(history)
 
 
 def pin_moved(state: Experiment, record: d.Pinned) -> Experiment:
@@ -49,6 +71,7 @@ def interval_grown(state: Experiment, record: d.IntervalGrown) -> Experiment:
         state,
         interval=interval,
         improved_at=state.ranked_count,
+        improved_in=state.generation,
         trials={
             name: msgspec.structs.replace(trial, interval=interval)
             for name, trial in state.trials.items()

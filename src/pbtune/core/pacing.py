@@ -57,9 +57,15 @@ def interval_of(trial: Trial, interval: float, growth: Growth | None) -> float:
     return length * growth.factor ** (trial.generation // growth.every)
 
 
-def stale_generations(experiment: Experiment) -> float:
-    """How many generations the population has been ranked without a new best score."""
-    return (experiment.ranked_count - experiment.improved_at) / max(experiment.live_count, 1)
+def stale_generations(experiment: Experiment) -> int:
+    """How many generations the population has been ranked without a new best score.
+
+    Whole ones, so that the order in which a generation's members arrive doesn't matter. At a gate
+    they are counted; else they are as many ranks as there are live members.
+    """
+    if experiment.gated_count or experiment.generation:
+        return experiment.generation - experiment.improved_in
+    return (experiment.ranked_count - experiment.improved_at) // max(experiment.live_count, 1)
 
 
 def generation_count(budget: float, interval: float, growth: Growth | None) -> int:

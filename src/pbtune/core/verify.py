@@ -49,7 +49,10 @@ class RecordedCalls:
         _seed, purpose, trial, *rest = address.split("/")
         path = "/".join(rest[1:] if purpose == "explore" else rest)
         for decision in self.decisions:
-            if isinstance(decision, (d.Created, d.Exploited)) and decision.trial == trial:
+            if (
+                isinstance(decision, (d.Created, d.Exploited, d.Restarted))
+                and decision.trial == trial
+            ):
                 if path == "custom_explore_fn":
                     return decision.config
                 return _at(decision.config, path)

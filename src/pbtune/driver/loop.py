@@ -26,9 +26,15 @@ from pbtune.driver.recover import Recovered
 from pbtune.driver.stops import AbstractStops, answered
 from pbtune.driver.translate import notice, translate
 from pbtune.driver.trash import AbstractTrash, LoopTrash
-from pbtune.errors import StorageFull, StorageUnwritable
+from pbtune.errors import (
+    MetricMissing,
+    SettingsError,
+    StorageFull,
+    StorageUnwritable,
+    UserError,
+)
 from pbtune.executors.base import AbstractExecutor
-from pbtune.executors.messages import Asked, Errored, Message
+from pbtune.executors.messages import Asked, Errored, Message, Streamed
 from pbtune.journal.base import AbstractJournal, ReportRow
 
 WAIT_S: Final = 1.0
@@ -75,7 +81,7 @@ class Driver:
         recovered: Recovered,
     ) -> None:
         self.state = recovered.state
-        self.fatal: str | None = None
+        self.fatal: UserError | None = None
         self.on_notice: Callable[[str], None] | None = None
         self.interrupted: Callable[[], bool] = _never
         self.slots_max: int | None = None
@@ -88,6 +94,7 @@ class Driver:
         self._clock = clock
         self._savings = recovered.savings
         self._reached: dict[str, tuple[int, int]] = {}
+        self._slots_seen = 0
         self._gate = Gate(settings.scheduler.gate_timeout_s)
         self._noticed = {_notice_key(it) for it in recovered.notices}
 
@@ -132,8 +139,11 @@ class Driver:
         messages = self._executor.wait(0.0 if self.trash.has_work() else wait_s)
         if messages:
             self.turn(messages)
-        elif ending := self._stopping_all():
+        elif not self.state.is_finished and (ending := self._stopping_all()):
             self.react(ending)
+        elif self._slot_count() != self._slots_seen:
+            # Machines came, or went.
+            self.react([])
         elif not self.trash.step():
             self._journal.idle()
         waited_s = self._gate.overdue_s(self.state, self._clock.now_s())
@@ -150,7 +160,7 @@ class Driver:
             if translated is None or not self._is_new(translated.row):
                 continue
             if isinstance(message, Errored) and message.fatal:
-                self.fatal = message.message
+                self.fatal = MetricMissing.told(message.message)
             if self.stops is not None:
                 translated = answered(self.stops, state, translated)
             if translated.row is not None:
@@ -201,8 +211,9 @@ class Driver:
         for released in release(state):
             state = fold(state, released)
             records.append(released)
+        self._slots_seen = self._slot_count()
         held = [view.trial for view in self._executor.running() if view.is_held and view.trial]
-        running = [name for name in held if state.trials[name].slot is not None]
+        running = [name for name in held if self._may_yield(state.trials[name])]
         slot_count = self._slot_count()
         state, placed = place(state, slot_count, running)
         records += placed
@@ -210,7 +221,7 @@ class Driver:
             halted = Halted(NO_CHECKPOINTS)
             state = fold(state, halted)
             records.append(halted)
-            self.fatal = NO_CHECKPOINTS
+            self.fatal = SettingsError(NO_CHECKPOINTS)
         if records or rows:
             self._commit(records, rows)
         self.state = state
@@ -244,6 +255,16 @@ class Driver:
         for command in commands:
             if not (isinstance(command, Continue) and state.is_finished):
                 self._executor.do(command)
+
+    def _may_yield(self, trial: Trial) -> bool:
+        """Whether a held member is at the end of an interval.
+
+        Under a stopper every report blocks; the others are no reason to change who trains.
+        """
+        if trial.slot is None:
+            return False
+        is_ranked = trial.rank is not None and trial.rank.step == trial.step
+        return is_ranked or trial.is_gated or not self._settings.stop.every
 
     def _stopping_all(self) -> list[Event]:
         reason = "" if self.stops is None else self.stops.ends_all()
@@ -293,15 +314,26 @@ class Driver:
         )
 
     def _store_late(self, messages: list[Message]) -> None:
-        """Reports that were on their way when the run ended are kept, and decide nothing."""
+        """Keep what was on its way when the run ended.
+
+        A streamed report decides nothing, and its checkpoint is one to go on from. One that waits
+        for a verdict is made again in the next session.
+        """
         rows: list[ReportRow] = []
+        records: list[Record] = []
+        state = self.state
         for message in messages:
-            translated = translate(self._settings, self.state, message)
-            row = None if translated is None else translated.row
-            if row is not None and self._is_new(row):
-                rows.append(row)
+            translated = translate(self._settings, state, message)
+            if translated is None or translated.row is None or not self._is_new(translated.row):
+                continue
+            rows.append(translated.row)
+            for event in translated.events if isinstance(message, Streamed) else ():
+                state, new = advance(self._settings, state, event)
+                records += new
+                self._savings.note(event, state)
         if rows:
-            self._journal.append([], rows, self._clock.wall_s())
+            self._commit(records, rows)
+            self.state = state
 
 
 def _never() -> bool:

@@ -68,7 +68,8 @@ def translate(settings: Settings, state: Experiment, message: Message) -> Transl
             )
             return Translated((failed,))
         case Died():
-            failed = Failed(message.trial, message.attempt, "WorkerDied", message.message)
+            trial_name, attempt, how = message.trial, message.attempt, message.message
+            failed = Failed(trial_name, attempt, "WorkerDied", how, lost=message.lost)
             return Translated((failed,))
 
 

@@ -8,12 +8,13 @@ The driver's loop is re-entrant: a blocking report calls it from inside the func
 import pickle
 import random
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, final
 
-from pbtune.checkpoints.store import LocalStore
+from pbtune.checkpoints.remote import open_store
 from pbtune.core.plan import Command, Continue, Running, Start, Stop
+from pbtune.core.trial import Config
 from pbtune.errors import EngineBug
 from pbtune.executors.base import AbstractExecutor, Turn
 from pbtune.worker.attempt import Runner, Trainable, numpy_random
@@ -34,12 +35,17 @@ from pbtune.worker.protocol import (
 )
 
 
-def begin_order(start: Start) -> Begin:
-    """The order that carries out a start."""
+def begin_order(start: Start, pack: Callable[[Config], bytes] = pickle.dumps) -> Begin:
+    """The order that carries out a start.
+
+    Args:
+        start: What should run.
+        pack: Pickles its config.
+    """
     return Begin(
         trial=start.trial,
         attempt=start.attempt,
-        config=pickle.dumps(start.config),
+        config=pack(start.config),
         lease=start.lease,
         seed=start.seed,
         step=start.step,
@@ -111,7 +117,7 @@ class InlineExecutor(AbstractExecutor):
         self, settings: WorkerSettings, trainable: Trainable, objects: Mapping[str, object]
     ) -> None:
         self._channel = InlineChannel()
-        store = LocalStore(Path(settings.run_dir), durability=settings.durability)
+        store = open_store(Path(settings.run_dir), settings.durability, settings.storage_url)
         self._runner = Runner(settings, trainable, objects, self._channel, store)
         self._next: Begin | None = None
         self._now: tuple[str | None, int] = (None, 0)

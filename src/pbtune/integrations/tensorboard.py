@@ -8,12 +8,11 @@ import importlib
 import math
 from typing import Any, Final
 
-from pbtune.core.exact import flatten
 from pbtune.errors import SettingsError
 from pbtune.tune.callback import Trials
 from pbtune.tune.logger import LoggerCallback
+from pbtune.tune.logger.encoding import flatten
 
-_WRITERS: Final = ("tensorboardX", "torch.utils.tensorboard")
 _LEFT_OUT: Final = ("config", "pid", "timestamp", "time_total_s", "training_iteration")
 _FLUSH_S: Final = 30
 
@@ -88,10 +87,12 @@ def _is_histogram(value: object) -> bool:
 
 
 def _writer_class() -> Any:  # noqa: ANN401  of whichever library is there
-    for name in _WRITERS:
-        try:
-            return importlib.import_module(name).SummaryWriter
-        except ImportError:
-            continue
-    message = "TBXLoggerCallback needs tensorboardX: pip install tensorboardX"
-    raise SettingsError(message)
+    try:
+        return importlib.import_module("tensorboardX").SummaryWriter
+    except ImportError:
+        pass
+    try:
+        return importlib.import_module("torch.utils.tensorboard").SummaryWriter
+    except ImportError as error:
+        message = "TBXLoggerCallback needs tensorboardX: pip install tensorboardX"
+        raise SettingsError(message) from error

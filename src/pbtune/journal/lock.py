@@ -46,6 +46,7 @@ class RunLock:
     def __exit__(self, *_exc: object) -> None:
         """Give it back; closing the file releases the system's lock."""
         _held.discard(self._key)
+        os.ftruncate(self._fd, 0)
         os.close(self._fd)
 
     def _locked(self, pid: int | None) -> RunLocked:
@@ -54,6 +55,12 @@ class RunLock:
             f"{who} is working on the run {self._path.parent}: wait for its end, or choose another"
             f" name"
         )
+
+
+def was_killed(run_dir: Path) -> bool:
+    """Whether the last driver is still written down: it was killed, or it is at work."""
+    path = run_dir / LOCK_NAME
+    return path.exists() and path.stat().st_size > 0
 
 
 def _try_lock(fd: int) -> bool:

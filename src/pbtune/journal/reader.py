@@ -1,7 +1,7 @@
 """What every reader opens: the journal, read-only, while its driver may be writing."""
 
 import sqlite3
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, final
@@ -85,6 +85,11 @@ class JournalReader:
         finally:
             if self._connection.in_transaction:
                 self._connection.execute("COMMIT")
+
+    def rows(self, query: str, values: Sequence[object] = ()) -> Iterator[tuple[object, ...]]:
+        """What a query of ``pbtune.journal`` gives; SQL is written nowhere else."""
+        with readable(self._path):
+            yield from self._connection.execute(query, values)
 
     def entries(self, after: int = 0) -> Iterator[Entry]:
         """The records with an id above ``after``, in order."""

@@ -50,7 +50,7 @@ WITH
                 'completed', 'abandoned')
             ORDER BY s.id DESC LIMIT 1) AS state_id, (
             SELECT x.id FROM events x
-            WHERE x.trial = c.trial AND x.kind IN ('created', 'exploited')
+            WHERE x.trial = c.trial AND x.kind IN ('created', 'exploited', 'restarted')
             ORDER BY x.id DESC LIMIT 1) AS config_id
         FROM events c WHERE c.kind = 'created')
 SELECT

@@ -8,9 +8,10 @@ import errno
 import os
 import sqlite3
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final, final
+from urllib.parse import quote
 
 import msgspec
 
@@ -20,12 +21,11 @@ from pbtune.core.exact import VERSION, decode_record, encode_record
 from pbtune.core.experiment import Record
 from pbtune.errors import RunUnreadable, StorageFull, StorageUnwritable
 from pbtune.journal.base import AbstractJournal, Entry, Header, ReportRow
+from pbtune.journal.filesystem import network_filesystem
 from pbtune.journal.schema import FORMAT, SCHEMA
 
 _WAL_PAGES_MAX: Final = 20_000
 """Beyond 80 MB the WAL is moved even if the driver is busy."""
-_WRITE_VERSION_AT: Final = 18
-"""Where SQLite's file says how it is written: 1 by itself, 2 with a WAL beside it."""
 _EVENT: Final = "INSERT INTO events VALUES (NULL, ?, ?, ?, ?, ?, ?)"
 _REPORT: Final = "INSERT INTO reports VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, NULL)"
 _SUPERSEDE: Final = (
@@ -44,8 +44,10 @@ class SqliteJournal(AbstractJournal):
         self._is_open = True
         self._broken: StorageUnwritable | None = None
         self._is_dirty = False
-        (last,) = connection.execute('SELECT coalesce(max("commit"), 0) FROM events').fetchone()
-        self._commit: int = last
+        self._commit: int
+        self._last: int
+        query = 'SELECT coalesce(max("commit"), 0), coalesce(max(id), 0) FROM events'
+        self._commit, self._last = connection.execute(query).fetchone()
 
     @classmethod
     def create(cls, path: Path, header: Header, durability: str = "process") -> "SqliteJournal":
@@ -58,14 +60,13 @@ class SqliteJournal(AbstractJournal):
             if path.exists():
                 raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
             _make(path, header, durability)
-            connection = _connected(path, durability)
+            return cls(_connected(path, durability), path)
         except (OSError, sqlite3.OperationalError) as error:
             message = (
                 f"the run's database {path} can't be written: {error}. Give a folder that you can"
                 f" write as RunConfig(storage_path=...) or PBTUNE_STORAGE."
             )
             raise StorageUnwritable(message) from error
-        return cls(connection, path)
 
     @classmethod
     def open(cls, path: Path, durability: str = "process") -> "SqliteJournal":
@@ -92,15 +93,15 @@ class SqliteJournal(AbstractJournal):
         commit = self._commit + 1
         self._is_dirty = True
         execute = self._connection.execute
-        execute("BEGIN IMMEDIATE")
-        last = 0
         try:
+            execute("BEGIN IMMEDIATE")
             # Reports first: a new attempt in the same commit supersedes what came before it.
             if rows:
                 self._connection.executemany(_REPORT, map(_report_values, rows))
+            # One call for all records: a statement of its own for each costs twice as much.
+            values = [(commit, at, VERSION, *_event_values(record)) for record in records]
+            self._connection.executemany(_EVENT, values)
             for record in records:
-                cursor = execute(_EVENT, (commit, at, VERSION, *_event_values(record)))
-                last = cursor.lastrowid or 0
                 if isinstance(record, Started) and record.supersedes:
                     new = record.attempt
                     execute(_SUPERSEDE, (new, record.trial, record.segment, record.step, new))
@@ -112,9 +113,11 @@ class SqliteJournal(AbstractJournal):
             if isinstance(error, sqlite3.OperationalError):
                 raise self._fault(error) from error
             raise
-        if records:
-            self._commit = commit
-        return last
+        if not records:
+            return 0
+        self._commit = commit
+        self._last += len(records)
+        return self._last
 
     def _fault(self, error: sqlite3.OperationalError) -> StorageUnwritable:
         """What a failed write means: a full disk can be waited for, all else ends the writing."""
@@ -134,28 +137,66 @@ class SqliteJournal(AbstractJournal):
 
     def idle(self) -> None:
         """Move the WAL into the database, if readers allow it."""
-        if self._is_dirty:
-            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-            self._is_dirty = False
+        if not self._is_dirty or self._broken is not None:
+            return
+        try:
+            _checkpoint(self._connection)
+        except sqlite3.OperationalError as error:
+            fault = self._fault(error)
+            if not isinstance(fault, StorageFull):
+                raise fault from error
+            # The WAL has everything, and the next idle moment comes.
+            return
+        self._is_dirty = False
 
     def close(self) -> None:
         """See the base class. A reader that is still there keeps the WAL beside the database."""
         if not self._is_open:
             return
         self._is_open = False
-        try:
-            _plain(self._connection)
-        except sqlite3.OperationalError:
-            # Whoever opens the run next finds the WAL, and loses nothing.
-            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-        self._connection.close()
+        # Where it fails, whoever opens the run next finds the WAL, and loses nothing.
+        with _let_go(self._connection, self._path):
+            if self._broken is None:
+                self._tidy()
+
+    def _tidy(self) -> None:
+        for attempt in (_plain, _checkpoint):
+            try:
+                attempt(self._connection)
+            except sqlite3.OperationalError as error:
+                if "locked" in str(error):
+                    continue
+                fault = self._fault(error)
+                if not isinstance(fault, StorageFull):
+                    raise fault from error
+            return
 
 
-def is_closed(path: Path) -> bool:
-    """Whether the last driver came to its end, and left one plain file."""
-    with path.open("rb") as file:
-        file.seek(_WRITE_VERSION_AT)
-        return file.read(1) == b"\x01"
+@contextmanager
+def _let_go(connection: sqlite3.Connection, path: Path) -> Generator[None, None, None]:
+    """Close a connection afterwards, and write nothing by that.
+
+    SQLite would move the WAL when its last connection closes, and flush it once more: not after a
+    flush has failed. A connection that can't write keeps it from being the last.
+    """
+    try:
+        yield
+    finally:
+        uri = f"file:{quote(str(path.absolute()))}?mode=ro"
+        with suppress(sqlite3.OperationalError), closing(sqlite3.connect(uri, uri=True)) as last:
+            last.execute("SELECT count(*) FROM meta").fetchone()
+            connection.close()
+        connection.close()
+
+
+def mend(path: Path) -> None:
+    """Undo what a driver was killed in: without a WAL, read-only readers can't get past that.
+
+    The caller holds the run's lock.
+    """
+    if path.with_name(f"{path.name}-journal").exists():
+        with readable(path), closing(sqlite3.connect(path)) as connection:
+            connection.execute("SELECT count(*) FROM meta").fetchone()
 
 
 def _make(path: Path, header: Header, durability: str) -> None:
@@ -194,15 +235,29 @@ def _plain(connection: sqlite3.Connection) -> None:
     The change of mode is one write to the first bytes of the file. With a journal on the disk, a
     driver killed in it would leave one that read-only readers can't undo.
     """
-    connection.execute("PRAGMA journal_mode=MEMORY")
+    _set_mode(connection, "memory")
+
+
+def _set_mode(connection: sqlite3.Connection, wanted: str) -> None:
+    """SQLite keeps the mode that it had, and raises nothing, where a flush fails meanwhile."""
+    (mode,) = connection.execute(f"PRAGMA journal_mode={wanted}").fetchone()
+    if mode != wanted:
+        message = f"the journal mode stays {mode}"
+        raise sqlite3.OperationalError(message)
+
+
+def _checkpoint(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
 
 def _connected(path: Path, durability: str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, cached_statements=32)
     (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
-    if mode != "wal":
+    # A WAL needs memory that all its users share, which no network gives: sqlite.org/wal.html.
+    wanted = "wal" if network_filesystem(path.parent) is None else "delete"
+    if mode != wanted:
         _plain(connection)
-        connection.execute("PRAGMA journal_mode=WAL")
+        _set_mode(connection, wanted)
     synchronous = "FULL" if durability == "power" else "NORMAL"
     connection.execute(f"PRAGMA synchronous={synchronous}")
     connection.execute(f"PRAGMA wal_autocheckpoint={_WAL_PAGES_MAX}")

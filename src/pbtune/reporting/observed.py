@@ -84,7 +84,7 @@ class ObservedTrial:
         return self.status in {"TERMINATED", "ERROR"}
 
     def rows(self) -> list[dict[str, Any]]:
-        """Every report that has been told so far, each step of a segment once."""
+        """Every report up to the one that is being told, each step of a segment once."""
         return self._rows(self.trial_id)
 
 

@@ -27,6 +27,11 @@ from pbtune.reporting.snapshot import RunView
 
 LOOK_S: Final = 0.25
 CURSOR_NAME: Final = "observers.json"
+_BOUNDARIES: Final = (
+    *(d.Started, d.Yielded, d.Exploited, d.Restarted, d.Completed),
+    *(e.Failed, e.Reopened, e.Closed, e.Rewound),
+)
+"""Records that a trial's reports up to then belong before."""
 
 
 class Watch(msgspec.Struct, frozen=True):
@@ -85,37 +90,40 @@ class Observers:
     def tell(self, hook: str, **info: object) -> None:
         """Call one hook of every observer that has it; one that raises is asked no more."""
         for observer in list(self._observers):
+            self._tell_one(observer, hook, info)
+
+    def _tell_one(self, observer: object, hook: str, info: dict[str, object]) -> None:
+        try:
             call = getattr(observer, hook, None)
-            if call is None:
-                continue
-            try:
+            if call is not None:
                 call(**info)
-            # An observer's call: whatever it raises may not stop training.
-            except BaseException as error:  # noqa: BLE001
-                self._detach(observer, hook, error)
+        # An observer's call: whatever it raises may not stop training.
+        except BaseException as error:  # noqa: BLE001
+            self._detach(observer, hook, error)
 
     def _detach(self, observer: object, hook: str, error: BaseException) -> None:
-        self._observers.remove(observer)
-        name = type(observer).__qualname__
+        self._observers = [it for it in self._observers if it is not observer]
+        name = getattr(observer, "observed_as", type(observer).__name__)
         if getattr(observer, "stop_on_error", False):
             self.failure = self.failure or error
             return
-        said = f"{type(error).__name__}: {error}"
         self._watch.on_error(
-            f"{name}.{hook}() raised {said}. It is called no more; training goes on."
+            f"{name} raised {_said(error)} in {hook}(). It is called no more; training goes on."
         )
 
     def _guarded(self) -> None:
-        # A process boundary of sorts, an observer's call: nothing in it may stop training.
         try:
             with JournalReader(self._run_dir) as reader:
                 telling = Telling(self._run_dir, reader, self)
                 while not self._stopping.wait(LOOK_S):
                     telling.look()
+                    self.tell("on_look", trials=telling.trials(), done=False)
                 telling.look()
-                telling.end()
+                self.tell("on_look", trials=telling.trials(), done=True)
+                self.tell("on_experiment_end", trials=telling.trials())
+        # An observer's call: not even a damaged journal may stop training from here.
         except BaseException as error:  # noqa: BLE001
-            self._watch.on_error(f"the run's observers have stopped: {error!r}")
+            self._watch.on_error(f"the run's observers have stopped: {_said(error)}")
 
     @property
     def watch(self) -> Watch:
@@ -155,15 +163,13 @@ class Telling:
         self._report_id = max(newest, self._report_id)
         if (self._entry_id, self._report_id) != before:
             self._store_cursor()
-        self._observers.tell("on_look", trials=self._listed(), done=False)
 
-    def end(self) -> None:
-        """Tell that the run is over."""
-        self._observers.tell("on_look", trials=self._listed(), done=True)
-        self._observers.tell("on_experiment_end", trials=self._listed())
+    def trials(self) -> list[ObservedTrial]:
+        """All trials in their order; a list of its own, whatever an observer does to it."""
+        return list(self._trials.values())
 
     def _step(self, entries: list[Entry]) -> None:
-        trials = self._listed()
+        trials = self.trials()
         self._observers.tell("on_step_begin", iteration=self._iteration, trials=trials)
         self._ending = _ending(entries)
         for entry in entries:
@@ -171,7 +177,7 @@ class Telling:
         if not entries:
             self._tell_reports(self._backlog.all())
         self._iteration += 1
-        self._observers.tell("on_step_end", iteration=self._iteration, trials=self._listed())
+        self._observers.tell("on_step_end", iteration=self._iteration, trials=self.trials())
 
     def _tell_record(self, entry: Entry) -> None:
         record, backlog = entry.record, self._backlog
@@ -183,9 +189,9 @@ class Telling:
             case e.Saved() as it:
                 # Tune tells the result before the checkpoint that came with it.
                 self._tell_reports(backlog.until((it.trial, it.attempt, it.step)))
-            case d.Completed() | d.Exploited() | e.Failed() | d.Yielded() | d.Started() as it:
-                attempt = self._view.experiment.trials[it.trial].attempt
-                self._tell_reports(backlog.of(it.trial, attempt))
+            case _ if isinstance(record, _BOUNDARIES):
+                attempt = self._view.experiment.trials[record.trial].attempt
+                self._tell_reports(backlog.of(record.trial, attempt))
             case _:
                 pass
         self._view.take(entry)
@@ -216,7 +222,7 @@ class Telling:
 
     def _hook(self, hook: str, trial: ObservedTrial, **info: object) -> None:
         self._observers.tell(
-            hook, iteration=self._iteration, trials=self._listed(), trial=trial, **info
+            hook, iteration=self._iteration, trials=self.trials(), trial=trial, **info
         )
 
     def _tell_reports(self, due: Iterable[StoredReport]) -> None:
@@ -276,10 +282,6 @@ class Telling:
                 before = report
         return rows
 
-    def _listed(self) -> list[ObservedTrial]:
-        """All trials in their order; a list of its own, whatever an observer does to it."""
-        return list(self._trials.values())
-
     def _catch_up(self) -> None:
         """Stand where the last session's observers stood, without telling anything again."""
         for entry in self._reader.entries():
@@ -301,6 +303,15 @@ class Telling:
         body = json.dumps({"entry": self._entry_id, "report": self._report_id})
         new.write_text(body, encoding="utf-8")
         os.replace(new, self._path)  # noqa: PTH105  Path.replace would hide that it is atomic
+
+
+def _said(error: BaseException) -> str:
+    name = type(error).__name__
+    try:
+        return f"{name}: {error}"
+    # An observer's call too: an exception's text may itself raise.
+    except Exception:  # noqa: BLE001
+        return name
 
 
 def _ending(entries: Sequence[Entry]) -> set[Place]:

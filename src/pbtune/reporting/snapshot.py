@@ -111,7 +111,7 @@ class RunView:
                 self.failures.setdefault(record.trial, []).append(record)
             case d.Completed() as record:
                 self.reasons[record.trial] = record.reason
-            case e.Reopened(trial=trial) | e.Rewound(trial=trial):
+            case e.Reopened(trial=trial) | e.Rewound(trial=trial) | d.Restarted(trial=trial):
                 now = self.experiment.trials[trial]
                 self.configs[trial, now.segment] = now.config
                 self.reasons.pop(trial, None)

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TextIO, final
+from typing import TYPE_CHECKING, Final, TextIO, cast, final
 
 from pbtune.core.trial import Status
 from pbtune.journal.reader import JournalReader
@@ -124,30 +124,30 @@ class Logs:
     def __init__(self, run_dir: Path, write: Callable[[str], None] | None) -> None:
         self._run_dir = run_dir
         self._write = write
-        self._places: dict[str, int] = {}
+        self._places: dict[Path, int] = {}
 
     def follow(self, view: RunView, *, is_last: bool = False) -> None:
         """Give on what is new; half a line waits for its end, or for the run's."""
         if self._write is None:
             return
+        names = cast("list[str]", view.header.settings.get("log_names", [LOG_NAME]))
         for trial in view.experiment.trials:
-            path = self._run_dir / trial / LOG_NAME
-            if path.exists():
-                for text in self._read(trial, path, is_last=is_last):
+            for path in (self._run_dir / trial / name for name in dict.fromkeys(names)):
+                for text in self._read(path, is_last=is_last) if path.exists() else ():
                     for line in text.decode(errors="replace").splitlines():
                         self._write(f"({trial}) {line}")
 
-    def _read(self, trial: str, path: Path, *, is_last: bool) -> Iterator[bytes]:
+    def _read(self, path: Path, *, is_last: bool) -> Iterator[bytes]:
         is_full = True
         with path.open("rb") as file:
             while is_full:
-                file.seek(self._places.get(trial, 0))
+                file.seek(self._places.get(path, 0))
                 chunk = file.read(_READ_BYTES)
                 is_full = len(chunk) == _READ_BYTES
                 end = chunk.rfind(b"\n") + 1
                 if (is_full and end == 0) or (is_last and not is_full):
                     end = len(chunk)
-                self._places[trial] = self._places.get(trial, 0) + end
+                self._places[path] = self._places.get(path, 0) + end
                 yield chunk[:end]
 
 

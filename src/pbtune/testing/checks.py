@@ -24,17 +24,24 @@ Attempt = tuple[str, int]
 class Checks:
     """Watches one run, over all of its drivers.
 
+    Args:
+        store: Where its checkpoints are.
+        truncation: The share of the population that truncation replaces; None if members are
+            replaced by another rule.
+
     Attributes:
         first: The first promise that was broken; None as long as all hold.
         is_stopping: Whether the driver was asked to stop, so that it may end what runs.
         commit_count: Batches that were committed.
     """
 
-    def __init__(self, store: FakeStore) -> None:
+    def __init__(self, store: FakeStore, truncation: float | None = None) -> None:
         self.first: Violation | None = None
         self.is_stopping: Callable[[], bool] = bool
         self.commit_count = 0
         self._store = store
+        self._truncation = truncation
+        self._failed: set[str] = set()
         self._is_halted = False
         self._running: dict[str, int] = {}
         self._starts: dict[Attempt, d.Started] = {}
@@ -92,21 +99,51 @@ class Checks:
 
     def exploited(self, record: d.Exploited) -> None:
         """A copy takes weights, score, config and progress from one ranked report."""
-        rank, config = self._ranks[record.donor]
+        rank, _ = self._ranks[record.donor]
+        _, config = self._ranks[record.config_donor]
         if record.from_pin and self._pin is not None:
             rank, config = self._pin
         taken = (record.checkpoint, record.score, record.step, record.progress)
         ranked = (rank.checkpoint, rank.score, rank.step, rank.progress)
-        if taken != ranked or math.isnan(record.score):
+        # NaN isn't equal to itself; only a member that goes on from itself may have it.
+        is_other = record.trial != record.donor
+        if repr(taken) != repr(ranked) or (is_other and math.isnan(record.score)):
             self.fail(f"{record.trial} takes {taken} from {record.donor}, ranked by {ranked}")
         if record.config["origin"] != config["origin"]:
-            self.fail(f"{record.trial} takes another config than {record.donor} was ranked with")
+            who = record.config_donor
+            self.fail(f"{record.trial} takes another config than {who} was ranked with")
         operation, _, factor = record.operations.get("lr", "").partition(" ")
         expected = cast("float", config["lr"]) * float(factor or 1.0)
         if operation == "*" and record.config["lr"] != min(max(expected, 0.0), 1.0):
             self.fail(f"{record.trial} has lr {record.config['lr']}, and not {expected}")
+        self.replaced(record)
+        self.restarted(record)
+
+    def replaced(self, record: d.Exploited | d.Skipped) -> None:
+        """Truncation replaces a share of the members, by better ones."""
+        trial = record.trial
+        if self._truncation is None or trial in self._failed:
+            return
+        if self._truncation == 0:
+            self.fail(f"{trial} should be replaced, and nobody should")
+        old = self._ranks[trial][0].score
+        if isinstance(record, d.Exploited) and old > record.score:
+            self.fail(f"{trial}, ranked by {old}, is replaced by {record.score}")
+
+    def abandoned(self, record: d.Abandoned) -> None:
+        """A member has failed for good."""
+        self._failed.add(record.trial)
+        self.ended(record)
+
+    def restarted(self, record: d.Exploited | d.Restarted) -> None:
+        """A member goes on under another config."""
         self._configs[record.trial] = record.config
-        self._running.pop(record.trial, None)
+        self.revived(record)
+
+    def revived(self, record: d.Exploited | d.Restarted | e.Reopened) -> None:
+        """A member goes on in another attempt, even if it had failed."""
+        self._failed.discard(record.trial)
+        self.ended(record)
 
     def started(self, record: d.Started) -> None:
         """Attempts are numbered without a gap, and one of a trial runs at a time."""
@@ -206,8 +243,17 @@ class Checks:
         if checkpoint not in self._released:
             self.fail(f"{checkpoint} is deleted before its release is committed")
 
+    def idle(self) -> None:
+        """The driver has nothing left to do."""
+        # What is lost may be there again: an attempt that is being left may take its free number.
+        left = sorted(self._released.intersection(self._store.folders) - self._store.lost)
+        if left:
+            self.fail(f"nobody needs {left}, and an idle driver leaves the files there")
+
     def loaded(self, start: Start, step: int | None) -> None:
         """A member begins from the weights that its steps are counted from."""
+        if start.checkpoint in self._store.lost:
+            return
         if step is not None and step != start.step:
             self.fail(f"{start.trial} starts after step {start.step} from weights of step {step}")
 
@@ -250,16 +296,18 @@ _FOLLOW: Final = cast(
         d.Ranked: Checks.ranked,
         d.Pinned: Checks.pinned,
         d.Exploited: Checks.exploited,
+        d.Restarted: Checks.restarted,
         d.Started: Checks.started,
         d.Yielded: Checks.ended,
         d.Completed: Checks.ended,
-        d.Abandoned: Checks.ended,
+        d.Abandoned: Checks.abandoned,
+        d.Skipped: Checks.replaced,
         d.Halted: Checks.halted,
         d.Released: Checks.released,
         e.Saved: Checks.saved,
         e.Failed: Checks.ended,
         e.Closed: Checks.ended,
-        e.Reopened: Checks.ended,
+        e.Reopened: Checks.revived,
         e.Rewound: Checks.rewound,
         e.Opened: Checks.opened,
     },

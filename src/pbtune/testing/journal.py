@@ -24,6 +24,9 @@ class FaultyJournal(AbstractJournal):
         memory: What survives this driver.
         faults: What goes wrong.
         on_commit: Told of each batch after it is committed, before the driver learns of it.
+
+    Attributes:
+        on_idle: Called when the driver has nothing left to do.
     """
 
     def __init__(
@@ -35,6 +38,7 @@ class FaultyJournal(AbstractJournal):
         self._memory = memory
         self._faults = faults
         self._on_commit = on_commit
+        self.on_idle: Callable[[], None] | None = None
         self._is_broken = False
 
     def append(self, records: Sequence[Record], rows: Sequence[ReportRow], at: float) -> int:
@@ -71,6 +75,8 @@ class FaultyJournal(AbstractJournal):
     def idle(self) -> None:
         """See the base class."""
         self._faults.op("idle")
+        if self.on_idle is not None:
+            self.on_idle()
 
     def close(self) -> None:
         """See the base class."""

@@ -8,10 +8,18 @@ import msgspec
 from pbtune.core.events import Reconfigured
 from pbtune.core.explore import ExploreSettings
 from pbtune.core.objective import Objective
+from pbtune.core.pacing import Growth
 from pbtune.core.retention import Retention
 from pbtune.core.schedulers.base import AbstractScheduler
 from pbtune.core.schedulers.fifo import FIFO
 from pbtune.core.schedulers.pbt import PBT
+from pbtune.core.selection import (
+    AbstractSelection,
+    BinaryTournament,
+    GapThreshold,
+    Truncation,
+    TTest,
+)
 from pbtune.core.settings import Settings
 from pbtune.core.space import choice, uniform
 from pbtune.core.stopping import StopRules
@@ -20,6 +28,12 @@ from pbtune.driver.user_calls import SeededCalls
 
 NEVER: Final = 0
 WHEN_DUE: Final = -1
+SELECTIONS: Final[dict[str, AbstractSelection]] = {
+    "truncation": Truncation(),
+    "tournament": BinaryTournament(),
+    "t-test": TTest(window=3, alpha=0.5),
+    "gap": GapThreshold(),
+}
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -47,6 +61,9 @@ class Options(msgspec.Struct, frozen=True):
     resample: float = 0.25
     attr: str = "training_iteration"
     mode: str = "max"
+    selection: str = "truncation"
+    backtrack: bool = False
+    patience: int | None = None
     has_user_code: bool = False
     rhythm: int = 1
     keep: int | None = None
@@ -120,7 +137,10 @@ def expand(seed: int) -> Options:
         resample=rng.choice((0.0, 0.25, 1.0)),
         attr=rng.choice(("training_iteration", "training_iteration", "epoch", "time_total_s")),
         mode=rng.choice(("max", "min")),
-        has_user_code=rng.random() < 0.15,  # noqa: PLR2004  a share
+        selection=rng.choice(("truncation", "truncation", *SELECTIONS)),
+        backtrack=rng.random() < 0.2,  # noqa: PLR2004  a share
+        patience=rng.choice((None, None, None, 1, 2)),
+        has_user_code=rng.random() < 0.15,  # noqa: PLR2004
         rhythm=rng.choice((1, 1, 2, 3, WHEN_DUE, WHEN_DUE, NEVER)),
         keep=rng.choice((None, 1, 1, 2, 3)),
         keep_by=rng.choice((None, "score")),
@@ -131,7 +151,27 @@ def expand(seed: int) -> Options:
         replace_failed=rng.random() < 0.3,  # noqa: PLR2004
         straggler_timeout_s=rng.choice((None, None, None, 3.0)),
     )
-    return _with_faults(options, rng)
+    options = _with_faults(options, rng)
+    is_wanted = options.scheduler != "pbt" and rng.random() < 0.7  # noqa: PLR2004
+    return _comparable(options, rng) if is_wanted else options
+
+
+def _comparable(options: Options, rng: random.Random) -> Options:
+    """The run without what makes its decisions depend on time or on the fate of its workers."""
+    has_slots = options.slots >= options.population
+    never_fails = options.death > 0 or options.hang > 0
+    return msgspec.structs.replace(
+        options,
+        attr=rng.choice(("training_iteration", "epoch")),
+        straggler_timeout_s=None,
+        fail_fast=False,
+        damage=0.0,
+        reopens=False,
+        extends=False,
+        rhythm=options.rhythm if has_slots else rng.choice((1, WHEN_DUE)),
+        max_failures=-1 if never_fails else options.max_failures,
+        poison=0.0 if never_fails else options.poison,
+    )
 
 
 def _with_faults(options: Options, rng: random.Random) -> Options:
@@ -149,7 +189,7 @@ def _with_faults(options: Options, rng: random.Random) -> Options:
         death=rate(0.02, 0.1),
         hang=rate(0.03),
         lie=rate(0.1, 0.5),
-        damage=rate(0.0, 0.0, 0.1),
+        damage=rate(0.05, 0.2),
         full=rate(0.05, 0.2),
         broken=rate(0.02),
         crashes=tuple(rng.randint(1, longest) for _ in range(crash_count)),
@@ -187,6 +227,9 @@ def scheduler_of(options: Options) -> AbstractScheduler:
             custom_explore_fn=perturbed_by_hand if options.has_user_code else None,
         ),
         attr=options.attr,
+        selection=SELECTIONS[options.selection],
+        growth=None if options.patience is None else Growth(patience=options.patience),
+        backtrack=options.backtrack,
         synch=is_sync,
         replace_failed=is_sync and options.replace_failed,
         straggler_timeout_s=options.straggler_timeout_s if is_sync else None,

@@ -106,13 +106,14 @@ def report(found: Iterable[tuple[Result, Sequence[str]]]) -> int:
     Returns:
         How many runs have failed.
     """
-    started_s = time.perf_counter()
-    failures = runs = commits = deaths = 0
+    started_s, started_cpu_s = time.perf_counter(), time.process_time()
+    failures = runs = commits = deaths = compared = 0
     slowest = 0.0
     for result, changes in found:
         runs += 1
         commits += result.commits
         deaths += len(result.died_at)
+        compared += result.options.is_comparable
         slowest = max(slowest, result.liveness)
         if result.violation is not None:
             failures += 1
@@ -120,11 +121,11 @@ def report(found: Iterable[tuple[Result, Sequence[str]]]) -> int:
                 say(f"seed {result.options.seed}: {result.violation}")
                 say(f"  {shown(result.options)}")
                 say(f"  {command(result, changes)}")
-    seconds = time.perf_counter() - started_s
+    seconds, cpu_s = time.perf_counter() - started_s, time.process_time() - started_cpu_s
     say(
-        f"{runs:,} runs, {failures} failures: {commits:,} commits, {deaths:,} drivers died;"
-        f" the longest way to an end took {slowest:.0%} of its time."
-        f" {runs / seconds:.0f} runs/s."
+        f"{runs:,} runs, {failures} failures: {commits:,} commits, {deaths:,} drivers died,"
+        f" {compared:,} decision logs compared; the longest way to an end took {slowest:.0%} of its"
+        f" time. {runs / seconds:.0f} runs/s, {cpu_s:.1f} s of this process."
     )
     return failures
 

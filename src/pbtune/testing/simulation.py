@@ -3,8 +3,8 @@
     Driver · recover · core            the code under test, as it ships
     FaultyJournal · FakeStore · SimulatedExecutor · VirtualClock        its world
 
-Safety phase: things go wrong, and the checks watch. Liveness phase: nothing goes wrong any more, and
-the run has to end within a bounded time.
+Safety phase: things go wrong, and the checks watch. Liveness phase: nothing goes wrong any more,
+and the run has to end within a bounded time.
 """
 
 import traceback
@@ -21,10 +21,10 @@ from pbtune.core.settings import Settings
 from pbtune.core.trial import Status, Trial
 from pbtune.core.verify import RecordedCalls, verify
 from pbtune.driver.loop import Driver
-from pbtune.driver.recover import damages, recover
+from pbtune.driver.recover import damages, recover, recover_entries
 from pbtune.driver.stops import AbstractStops
 from pbtune.errors import StorageUnwritable
-from pbtune.journal.base import ReportRow
+from pbtune.journal.base import Entry, ReportRow
 from pbtune.journal.memory import MemoryJournal
 from pbtune.testing.checks import Checks
 from pbtune.testing.clock import VirtualClock
@@ -91,7 +91,8 @@ class Simulation:
         self._clock = VirtualClock()
         self._faults = Faults(options, self._clock)
         self._store = FakeStore(self._faults)
-        self._checks = Checks(self._store)
+        is_truncation = scheduler is None and options.selection == "truncation"
+        self._checks = Checks(self._store, options.quantile if is_truncation else None)
         self._store.on_delete = self._checks.deleted
         self._calm_since_s: float | None = None
         self._calm_s = 0.0
@@ -99,18 +100,21 @@ class Simulation:
         self._reopening_count = 0
         self._driver: Driver | None = None
         self._looked_at = -1
+        self._held: Experiment | None = None
 
     def run(self) -> Outcome:
         """From the first driver to the end."""
         violation, trace = None, ""
+        records: tuple[Record, ...] = ()
         # The boundary of the code under test: whatever it raises is a finding.
         try:
             self._live()
-            self._check_end()
+            records = self._check_end()
         except Exception as error:  # noqa: BLE001
             found = self._checks.first or error
             violation = f"{type(found).__name__}: {found}"
             trace = "".join(traceback.format_exception(found))
+            records = tuple(entry.record for entry in self.journal.entries())
         return Outcome(
             options=self.options,
             violation=violation,
@@ -120,7 +124,7 @@ class Simulation:
             commits=self._checks.commit_count,
             died_at=tuple(self._faults.died_at),
             liveness=self._calm_s / self._bound_s,
-            records=tuple(entry.record for entry in self.journal.entries()),
+            records=records,
         )
 
     def _live(self) -> None:
@@ -139,7 +143,9 @@ class Simulation:
     def _session(self) -> Experiment:
         """What a process does that takes up the run, up to its end or its death."""
         journal = FaultyJournal(self.journal, self._faults, self._checks.committed)
+        journal.on_idle = self._checks.idle
         recovered = recover(journal)
+        self._check_state(recovered.state)
         self._store.sweep(recovered.state.references)
         damaged = damages(recovered, self._store)
         asked = self._asked_for(recovered.state)
@@ -175,13 +181,14 @@ class Simulation:
         """Check what the driver holds, once after each commit."""
         if self._driver is not None and self._looked_at != self._checks.commit_count:
             self._looked_at = self._checks.commit_count
-            self._checks.adopted(self._driver.state)
+            self._held = self._driver.state
+            self._checks.adopted(self._held)
 
     @property
     def _bound_s(self) -> float:
         """How long a run may take in which nothing goes wrong any more."""
         rounds = -(-self.options.population // self.options.slots)
-        return 60.0 + 40.0 * self.options.end_step * rounds
+        return 60.0 + 8.0 * self.options.end_step * rounds
 
     def _check_time(self) -> None:
         if self._faults.op_count > OPS_MAX:
@@ -198,31 +205,36 @@ class Simulation:
                 f" {self._bound_s:.0f} s"
             )
 
-    def _check_end(self) -> None:
-        """What is left behind by a run that is over."""
+    def _check_end(self) -> tuple[Record, ...]:
+        """What is left behind by a run that is over; its records."""
         assert self._driver is not None  # noqa: S101  a run has had a driver
         state = self._driver.state
-        recovered = recover(self.journal)
-        if repr(recovered.state) != repr(state):
-            self._checks.fail("the journal says something else than its driver")
-        if repr(recover(self.journal)) != repr(recovered) and not recovered.savings:
-            self._checks.fail("recovering twice gives two states")
+        entries = list(self.journal.entries())
+        self._check_state(recover_entries(entries).state)
         self._checks.adopted(state)
-        self._check_files(state)
-        self._check_decisions()
+        self._check_files(state, entries)
+        self._check_decisions(entries)
+        return tuple(entry.record for entry in entries)
 
-    def _check_files(self, state: Experiment) -> None:
+    def _check_state(self, recovered: Experiment) -> None:
+        """What the journal says is what its last driver held, if nothing was committed since."""
+        held = self._held
+        if held is None or self._looked_at != self._checks.commit_count or recovered == held:
+            return
+        # NaN isn't equal to itself, but looks alike.
+        if repr(recovered) != repr(held):
+            self._checks.fail("the journal says something else than its driver")
+
+    def _check_files(self, state: Experiment, entries: Iterable[Entry]) -> None:
         known = {*state.references, *self._store.lost}
         committed = {
-            entry.record.checkpoint
-            for entry in self.journal.entries()
-            if isinstance(entry.record, e.Saved)
+            entry.record.checkpoint for entry in entries if isinstance(entry.record, e.Saved)
         }
         left = sorted(name for name in self._store.folders if name in committed - known)
         if left:
             self._checks.fail(f"nobody needs {left}, and the files are still there")
 
-    def _check_decisions(self) -> None:
+    def _check_decisions(self, entries: Iterable[Entry]) -> None:
         calls = RecordedCalls()
 
         def recomputing(options: Options) -> Settings:
@@ -230,10 +242,9 @@ class Simulation:
             objective = msgspec.structs.replace(made.objective, user_calls=calls)
             return msgspec.structs.replace(made, objective=objective)
 
-        entries = [(entry.id, entry.record) for entry in self.journal.entries()]
         _, _, difference = verify(
             recomputing(self._first_options),
-            entries,
+            ((entry.id, entry.record) for entry in entries),
             calls,
             lambda text: recomputing(msgspec.json.decode(text, type=Options)),
         )

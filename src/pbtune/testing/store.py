@@ -24,7 +24,7 @@ class FakeStore(AbstractCheckpointStore):
     def __init__(self, faults: Faults) -> None:
         self.folders: dict[str, str] = {}
         self.lost: set[str] = set()
-        self.on_delete: Callable[[str], None] = len
+        self.on_delete: Callable[[str], object] = len
         self._faults = faults
         self._staged_count = 0
 

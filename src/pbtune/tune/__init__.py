@@ -19,16 +19,30 @@ from pbtune.core.space import sample_from as sample_from
 from pbtune.core.space import uniform as uniform
 from pbtune.errors import PbtuneError as TuneError
 from pbtune.tune import schedulers as schedulers
+from pbtune.tune import search as search
+from pbtune.tune.analysis import ExperimentAnalysis as ExperimentAnalysis
+from pbtune.tune.callback import Callback as Callback
 from pbtune.tune.configs import CheckpointConfig as CheckpointConfig
 from pbtune.tune.configs import FailureConfig as FailureConfig
 from pbtune.tune.configs import RunConfig as RunConfig
 from pbtune.tune.configs import TuneConfig as TuneConfig
+from pbtune.tune.entry_points import run as run
+from pbtune.tune.entry_points import run_experiments as run_experiments
 from pbtune.tune.execution import PbtuneWarning as PbtuneWarning
+from pbtune.tune.experiment import Experiment as Experiment
 from pbtune.tune.parameters import with_parameters as with_parameters
+from pbtune.tune.progress_reporter import CLIReporter as CLIReporter
+from pbtune.tune.progress_reporter import JupyterNotebookReporter as JupyterNotebookReporter
+from pbtune.tune.progress_reporter import ProgressReporter as ProgressReporter
+from pbtune.tune.registry import register_env as register_env
+from pbtune.tune.registry import register_trainable as register_trainable
 from pbtune.tune.resources import PlacementGroupFactory as PlacementGroupFactory
 from pbtune.tune.resources import with_resources as with_resources
 from pbtune.tune.results import Result as Result
 from pbtune.tune.results import ResultGrid as ResultGrid
+from pbtune.tune.schedule import Schedule as Schedule
+from pbtune.tune.search import create_searcher as create_searcher
+from pbtune.tune.stopper import Stopper as Stopper
 from pbtune.tune.trainable import Trainable as Trainable
 from pbtune.tune.tuner import Tuner as Tuner
 from pbtune.worker.api import TuneContext as TuneContext
@@ -39,14 +53,22 @@ from pbtune.worker.api import new_checkpoint as new_checkpoint
 from pbtune.worker.api import report as report
 
 __all__ = [
+    "CLIReporter",
+    "Callback",
     "Checkpoint",
     "CheckpointConfig",
+    "Experiment",
+    "ExperimentAnalysis",
     "FailureConfig",
+    "JupyterNotebookReporter",
     "PbtuneWarning",
     "PlacementGroupFactory",
+    "ProgressReporter",
     "Result",
     "ResultGrid",
     "RunConfig",
+    "Schedule",
+    "Stopper",
     "Trainable",
     "TuneConfig",
     "TuneContext",
@@ -54,6 +76,7 @@ __all__ = [
     "Tuner",
     "checkpoint_due",
     "choice",
+    "create_searcher",
     "get_checkpoint",
     "get_context",
     "grid_search",
@@ -67,9 +90,14 @@ __all__ = [
     "quniform",
     "randint",
     "randn",
+    "register_env",
+    "register_trainable",
     "report",
+    "run",
+    "run_experiments",
     "sample_from",
     "schedulers",
+    "search",
     "uniform",
     "with_parameters",
     "with_resources",

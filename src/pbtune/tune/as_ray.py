@@ -25,7 +25,6 @@ _WHY: Final = {
     "ray.get": "it belongs to Ray's tasks and objects; call the function directly",
     "ray.put": "it belongs to Ray's tasks and objects; use the value itself",
     "ray.remote": "it belongs to Ray's tasks and objects; call the function directly",
-    "ray.tune.run": "use tune.Tuner(...).fit()",
     "ray.air.session": "use tune.report() and tune.get_checkpoint()",
 }
 _WHY_OTHERWISE: Final = "pbtune speaks the part of Ray Tune that population based training needs"

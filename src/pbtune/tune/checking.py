@@ -4,11 +4,12 @@ from pathlib import Path
 
 import msgspec
 
-from pbtune.checkpoints.store import LocalStore
+from pbtune.checkpoints.remote import open_store
 from pbtune.core.verify import Difference, RecordedCalls, verify
 from pbtune.driver.recover import recover_entries
 from pbtune.journal.reader import JournalReader
 from pbtune.journal.settings_codec import decode_settings
+from pbtune.tune.remote_run import PATIENCE_S
 
 
 class Checked(msgspec.Struct, frozen=True):
@@ -43,5 +44,6 @@ def check_run(run_dir: Path) -> Checked:
     )
     recovered = recover_entries(entries)
     names = sorted(recovered.state.references)
-    problems = recovered.savings.problems(names, LocalStore(run_dir))
+    url = str(reader.header.settings.get("storage_url", ""))
+    problems = recovered.savings.problems(names, open_store(run_dir, "process", url, PATIENCE_S))
     return Checked(len(entries), count, len(names), difference, problems)

@@ -10,7 +10,7 @@ import msgspec
 from pbtune.errors import NotInPbtune, SettingsError
 from pbtune.tune.resources import Supply, normalised, visible_gpus
 
-Executor = Literal["processes", "inline"]
+Executor = Literal["processes", "inline", "ray"]
 RAY_ONLY: Final = frozenset(
     {
         "configure_logging",
@@ -31,12 +31,16 @@ RAY_ONLY: Final = frozenset(
 
 
 class Machine(msgspec.Struct, frozen=True):
-    """What runs may use. ``num_cpus`` None: what the system gives this process."""
+    """What runs may use. ``num_cpus`` None: what the system gives this process.
+
+    ``address``: that of a Ray cluster; None starts one on this machine.
+    """
 
     num_cpus: float | None = None
     num_gpus: float | None = None
     executor: Executor = "processes"
     resources: dict[str, float] = {}
+    address: str | None = None
 
     def slot_count(self) -> int:
         """How many trials of one CPU train at once; at least one."""
@@ -75,14 +79,16 @@ def init(
     """Say what runs of this program may use. Needed only to say less, or more, than the machine.
 
     Args:
-        address: Only None or "local": trials run on this machine.
+        address: With executor="ray", a Ray cluster's: "auto", "HOST:PORT" or "ray://…"; None or
+            "local" starts one on this machine. Without it only None, "local" and "auto": trials run
+            on this machine.
         num_cpus: Slots of one CPU, >= 1; else the CPUs that affinity and cgroup leave to this
             process.
         num_gpus: GPUs that trials may ask for, a whole number >= 0; else those that
             CUDA_VISIBLE_DEVICES names, or the machine has.
         resources: What else trials may ask for, by names of your own: {"licence": 2}.
-        executor: "processes", one warm process a slot; or "inline", one trial at a time in this
-            very process, for debuggers.
+        executor: "processes", one warm process a slot; "inline", one trial at a time in this very
+            process, for debuggers; or "ray", one warm actor a slot on a Ray cluster (extra [ray]).
         local_mode: Ray's older name for ``executor="inline"``.
         **ray_only: Further arguments of ``ray.init``; those that have no meaning here are ignored.
 
@@ -91,18 +97,20 @@ def init(
         NotInPbtune: If trials should run on a cluster.
         TypeError: If an argument is neither ours nor Ray's.
     """
-    if address not in {None, "local", "auto"}:
+    if address not in {None, "local", "auto"} and executor != "ray":
         name = f"ray.init(address={address!r})"
-        raise NotInPbtune(name, "trials run on this machine; leave address out")
+        why = 'trials run on this machine; leave address out, or say init(executor="ray")'
+        raise NotInPbtune(name, why)
     unknown = sorted(set(ray_only) - RAY_ONLY)
     if unknown:
         message = f"init() got an unexpected argument {unknown[0]!r}"
         raise TypeError(message)
     own = _checked_supply(num_cpus, num_gpus, resources or {})
-    if executor not in {"processes", "inline"}:
-        message = f'executor must be "processes" or "inline", not {executor!r}'
+    if executor not in {"processes", "inline", "ray"}:
+        message = f'executor must be "processes", "inline" or "ray", not {executor!r}'
         raise SettingsError(message)
-    _machine[:] = [Machine(num_cpus, num_gpus, "inline" if local_mode else executor, own)]
+    chosen = "inline" if local_mode else executor
+    _machine[:] = [Machine(num_cpus, num_gpus, chosen, own, address)]
 
 
 def _checked_supply(

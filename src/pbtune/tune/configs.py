@@ -2,15 +2,23 @@
 
 import os
 from abc import ABC
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
-from typing import Literal, final
+from typing import Any, Final, Literal, cast, final
 
 from pbtune.errors import SettingsError
+from pbtune.tune.callback import Callback
+from pbtune.tune.progress_reporter import ProgressReporter
+from pbtune.tune.remote_run import is_url, local_root
 from pbtune.tune.schedulers.base import AbstractTuneScheduler
+from pbtune.tune.search.base import LIMIT, AbstractSearcher, agreed
+from pbtune.tune.stopper.given import Bounds, bounds_of, stopper_of
+from pbtune.tune.stopper.stopper import Stopper
 
 Mode = Literal["max", "min"]
 DEFAULT_STORAGE = "pbtune_results"
+LOG_NAMES: Final = ("output.log", "output.log")
 
 
 def check_mode(mode: object) -> None:
@@ -83,12 +91,20 @@ class FailureConfig(_Settings):
     Args:
         max_failures: Retries of each trial from its last checkpoint; -1 for no limit.
         fail_fast: True halts the run at the first failure; "raise" lets ``fit`` raise it.
+        report_timeout_s: A trial that reports nothing for longer has hung: its process is killed,
+            which counts as a failure. > 0; None waits for ever. Ours; not with the inline executor.
 
     Raises:
         SettingsError: If ``fail_fast`` meets retries, or a value is out of its range.
     """
 
-    def __init__(self, max_failures: int = 0, fail_fast: bool | str = False) -> None:  # noqa: FBT001, FBT002  Tune's own signature
+    def __init__(
+        self,
+        max_failures: int = 0,
+        fail_fast: bool | str = False,  # noqa: FBT001, FBT002  Tune's own signature
+        *,
+        report_timeout_s: float | None = None,
+    ) -> None:
         if max_failures < -1:
             message = f"max_failures must be -1 (no limit) or >= 0, not {max_failures!r}"
             raise SettingsError(message)
@@ -98,8 +114,12 @@ class FailureConfig(_Settings):
         if fail_fast and max_failures != 0:
             message = f"fail_fast={fail_fast!r} halts at the first failure: leave max_failures at 0"
             raise SettingsError(message)
+        if report_timeout_s is not None and not report_timeout_s > 0:
+            message = f"report_timeout_s must be None or > 0, not {report_timeout_s!r}"
+            raise SettingsError(message)
         self.max_failures = max_failures
         self.fail_fast = fail_fast
+        self.report_timeout_s = report_timeout_s
 
 
 @final
@@ -109,12 +129,19 @@ class RunConfig(_Settings):
     Args:
         name: The run's folder under the storage root; the function's name and the date otherwise.
             A name that is taken becomes ``name_1``.
-        storage_path: The storage root; else PBTUNE_STORAGE, else ``./pbtune_results``.
-        stop: {metric: bound}: a trial ends as soon as one metric is >= its bound.
+        storage_path: The storage root, a folder or a URL such as "s3://bucket/runs"; else
+            PBTUNE_STORAGE, else ``./pbtune_results``.
+        stop: {metric: bound}: a trial ends as soon as one metric is >= its bound. Or a function of
+            (trial_id, result) that is true for its last report; a ``tune.Stopper``; or a list of
+            them.
         failure_config: What a failed attempt leads to.
         checkpoint_config: Which checkpoints are kept.
         verbose: 0 or False shows only where the run is, 1 the population (the default), 2 also
             what trials print.
+        callbacks: ``tune.Callback`` objects, which are told what happens.
+        progress_reporter: Shows the run in place of the live table.
+        log_to_file: Where each trial's output goes, in its folder: True for "stdout" and "stderr",
+            a name for both, or two names. It goes to "output.log" otherwise.
         resume: "auto" goes on with the run of this name if there is one; "override" also if its
             settings differ. Ours.
         durability: "process": nothing acknowledged is lost when a process is killed; "power": nor
@@ -124,7 +151,7 @@ class RunConfig(_Settings):
         SettingsError: If a value is not of its kind.
     """
 
-    def __init__(  # noqa: PLR0913  Tune's own signature, and two of ours
+    def __init__(  # noqa: PLR0913  one check a setting; Tune's own signature
         self,
         name: str | None = None,
         storage_path: str | os.PathLike[str] | None = None,
@@ -132,7 +159,10 @@ class RunConfig(_Settings):
         failure_config: FailureConfig | None = None,
         checkpoint_config: CheckpointConfig | None = None,
         verbose: int | bool | None = None,
-        stop: Mapping[str, float] | Callable[..., bool] | None = None,
+        stop: Mapping[str, float] | Callable[..., bool] | Sequence[Stopper] | None = None,
+        callbacks: Sequence[Callback] | None = None,
+        progress_reporter: ProgressReporter | None = None,
+        log_to_file: bool | str | tuple[str, str] = False,
         resume: bool | str = False,
         durability: str = "process",
     ) -> None:
@@ -142,6 +172,9 @@ class RunConfig(_Settings):
         self.checkpoint_config = checkpoint_config or CheckpointConfig()
         self.verbose = 1 if verbose is None else int(verbose)
         self.stop = stop
+        self.callbacks = list(callbacks or [])
+        self.progress_reporter = progress_reporter
+        self.log_to_file = log_to_file
         self.resume = "auto" if resume is True else resume
         self.durability = durability
         if self.resume not in {False, "auto", "override"}:
@@ -153,36 +186,71 @@ class RunConfig(_Settings):
         if name is not None and (not name or name in {".", ".."} or set(name) & set("/\\\0")):
             message = f"the run's name {name!r} can't name a folder: use no slash and no NUL"
             raise SettingsError(message)
+        self.stopper()
+        self.log_names()
+        _check_watchers(self.callbacks, progress_reporter)
 
     def storage_root(self) -> Path:
-        """The folder that runs live in, absolute."""
+        """The local folder that runs live in, absolute."""
+        url = self.storage_url()
+        if url is not None:
+            return local_root(url)
         root = self.storage_path or os.environ.get("PBTUNE_STORAGE") or DEFAULT_STORAGE
-        if "://" in root:
-            message = (
-                f"storage_path={root!r} is a URL; runs live in a local folder so far. Give a path."
-            )
-            raise SettingsError(message)
         return Path(root).expanduser().absolute()
 
-    def stop_bounds(self) -> tuple[tuple[str, float], ...]:
-        """``stop`` as pairs.
+    def storage_url(self) -> str | None:
+        """The storage root, if it is a URL: checkpoints go there, and copies of the journal."""
+        root = self.storage_path or os.environ.get("PBTUNE_STORAGE") or DEFAULT_STORAGE
+        return root.rstrip("/") if is_url(root) else None
+
+    def stop_bounds(self) -> Bounds:
+        """``stop`` as pairs; none if it isn't a dict.
 
         Raises:
-            SettingsError: If it isn't a dict of numbers.
+            SettingsError: If it is a dict of something else than numbers.
         """
-        if self.stop is None:
-            return ()
-        if not isinstance(self.stop, Mapping):
-            message = (
-                f"stop must be a dict like {{'training_iteration': 100}}, not"
-                f" {type(self.stop).__name__}"
-            )
+        return bounds_of(self.stop)
+
+    def stopper(self, time_budget_s: float | timedelta | None = None) -> Stopper | None:
+        """What ``stop`` and a time budget make, besides bounds.
+
+        Raises:
+            SettingsError: If ``stop`` is nothing that can stop.
+        """
+        return stopper_of(self.stop, time_budget_s)
+
+    def log_names(self) -> tuple[str, str]:
+        """The names of the files that a trial's output and errors go to.
+
+        Raises:
+            SettingsError: If they can't name files in the trial's folder.
+        """
+        given: Any = self.log_to_file
+        if given is None or given is False:
+            return LOG_NAMES
+        names: Any = ("stdout", "stderr") if given is True else given
+        names = (names, names) if isinstance(names, str) else names
+        is_pair = isinstance(names, (tuple, list)) and len(cast("list[object]", names)) == len(
+            LOG_NAMES
+        )
+        if not is_pair or not all(isinstance(it, str) and it for it in names):
+            message = f"log_to_file must be a bool, a name or two names, not {given!r}"
             raise SettingsError(message)
-        for key, bound in self.stop.items():
-            if not isinstance(bound, (int, float)) or bound != bound:  # noqa: PLR0124  NaN
-                message = f"stop[{key!r}] must be a number that {key} has to reach, not {bound!r}"
-                raise SettingsError(message)
-        return tuple((key, float(bound)) for key, bound in self.stop.items())
+        out, err = cast("tuple[str, str]", names)
+        if set(out + err) & set("/\\\0"):
+            message = f"log_to_file={given!r} must name files in the trial's folder, not paths"
+            raise SettingsError(message)
+        return out, err
+
+
+def _check_watchers(callbacks: Sequence[object], reporter: object) -> None:
+    for callback in callbacks:
+        if not isinstance(callback, Callback):
+            message = f"callbacks must be instances of tune.Callback, not {callback!r}"
+            raise SettingsError(message)
+    if reporter is not None and not isinstance(reporter, ProgressReporter):
+        message = f"progress_reporter must be a tune.ProgressReporter, not {reporter!r}"
+        raise SettingsError(message)
 
 
 @final
@@ -192,10 +260,13 @@ class TuneConfig(_Settings):
     Args:
         mode: "max" or "min". The first positional argument, as in Tune.
         metric: The reported metric.
+        search_alg: What chooses the first members: ``BasicVariantGenerator`` or ``OptunaSearch``.
         scheduler: ``PopulationBasedTraining(...)``; without one every trial just trains.
         num_samples: Members of the population; a grid search multiplies it.
         max_concurrent_trials: At most so many train at once. It limits parallelism, not the
             population.
+        time_budget_s: Seconds, or a ``timedelta``, after which every trial ends; a resumed run
+            goes on with what is left.
         reuse_actors: Whether a process goes on with the next trial; False forks a fresh one for
             each start.
         seed: Fixes every decision that doesn't depend on timing. Chosen and stored if left out.
@@ -209,9 +280,11 @@ class TuneConfig(_Settings):
         mode: Mode | None = None,
         metric: str | None = None,
         *,
+        search_alg: AbstractSearcher | None = None,
         scheduler: AbstractTuneScheduler | None = None,
         num_samples: int = 1,
         max_concurrent_trials: int | None = None,
+        time_budget_s: float | timedelta | None = None,
         reuse_actors: bool = True,
         seed: int | None = None,
     ) -> None:
@@ -231,10 +304,13 @@ class TuneConfig(_Settings):
         if seed is not None and not isinstance(seed, int):
             message = f"seed must be an int or None, not {seed!r}"
             raise SettingsError(message)
-        self.mode = mode
-        self.metric = metric
+        self.mode = agreed(search_alg, "mode", mode)
+        self.metric = agreed(search_alg, "metric", metric)
+        self.search_alg = search_alg
         self.scheduler = scheduler
         self.num_samples = num_samples
-        self.max_concurrent_trials = max_concurrent_trials
+        self.max_concurrent_trials = agreed(search_alg, LIMIT, max_concurrent_trials)
+        self.time_budget_s = time_budget_s
+        stopper_of(None, time_budget_s)
         self.reuse_actors = reuse_actors
-        self.seed = seed
+        self.seed = agreed(search_alg, "seed", seed)

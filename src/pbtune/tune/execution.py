@@ -1,7 +1,6 @@
 """One ``fit``: launch, open the run, drive it, close it."""
 
 import platform
-import sys
 import warnings
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -10,38 +9,44 @@ from typing import final
 
 import msgspec
 
-from pbtune.checkpoints.store import LocalStore
+from pbtune.checkpoints.remote import FsspecStore, Remote, open_store
+from pbtune.checkpoints.store import AbstractCheckpointStore
 from pbtune.core.events import Damaged, Event
 from pbtune.core.experiment import Experiment
 from pbtune.core.objective import Objective
 from pbtune.core.retention import Retention
+from pbtune.core.sampling import Initial
 from pbtune.core.schedulers.base import AbstractScheduler
 from pbtune.core.settings import Settings
 from pbtune.core.space import describe
 from pbtune.core.stopping import StopRules
+from pbtune.driver.backing import BackedTrash, Backup
 from pbtune.driver.clock import SystemClock
 from pbtune.driver.interrupt import Interrupt
 from pbtune.driver.loop import Driver
 from pbtune.driver.recover import Recovered, damages, recover
 from pbtune.driver.run_folder import DATABASE, claim, default_name
-from pbtune.driver.trash import ThreadTrash
+from pbtune.driver.trash import AbstractTrash, ThreadTrash
 from pbtune.driver.user_calls import SeededCalls
-from pbtune.errors import Unpicklable, UserError
+from pbtune.errors import CheckpointMissing, Unpicklable
 from pbtune.executors.base import AbstractExecutor
 from pbtune.executors.inline import InlineExecutor
-from pbtune.executors.processes.executor import ProcessExecutor
+from pbtune.executors.processes.executor import Conduct, ProcessExecutor
 from pbtune.executors.processes.launcher import Launcher, needed_modules
 from pbtune.journal.base import Header
+from pbtune.journal.filesystem import network_filesystem
 from pbtune.journal.lock import RunLock
 from pbtune.journal.settings_codec import encode_settings
 from pbtune.journal.sqlite import SqliteJournal
-from pbtune.reporting.terminal import TerminalView
 from pbtune.tune.cluster import Machine
 from pbtune.tune.configs import RunConfig, TuneConfig
-from pbtune.tune.pickling import pickled
+from pbtune.tune.pickling import Packing, pickled
+from pbtune.tune.remote_run import PATIENCE_S
 from pbtune.tune.resources import ONE_SLOT, Slots
 from pbtune.tune.results import ResultGrid
 from pbtune.tune.resume import Resume, Saved, first_events, save
+from pbtune.tune.stopper.asking import sees_reports
+from pbtune.tune.watching import Watched, Watching
 from pbtune.version import __version__
 from pbtune.worker.attempt import Trainable
 from pbtune.worker.process import Job
@@ -74,6 +79,7 @@ class Execution(msgspec.Struct, frozen=True):
     saved: Saved
     slots: Slots = ONE_SLOT
     resume: Resume | None = None
+    initial: Initial | None = None
 
     def settings(self) -> Settings:
         """What decisions depend on."""
@@ -84,7 +90,8 @@ class Execution(msgspec.Struct, frozen=True):
             scheduler=self.scheduler,
             param_space=self.space,
             num_samples=self.tune_config.num_samples,
-            stop=StopRules(self.stop),
+            initial=self.initial or Initial(),
+            stop=StopRules(self.stop, every=self._asks_about_reports()),
             retention=Retention(
                 checkpoints.num_to_keep,
                 checkpoints.checkpoint_score_attribute,
@@ -92,6 +99,25 @@ class Execution(msgspec.Struct, frozen=True):
             ),
             max_failures=failures.max_failures,
             fail_fast=bool(failures.fail_fast),
+        )
+
+    def _asks_about_reports(self) -> bool:
+        """Whether each report has to block, because a stopper is asked about it."""
+        stopper = self.run_config.stopper(self.tune_config.time_budget_s)
+        if stopper is None:
+            return False
+        # Inline, the loop runs only while a report blocks.
+        return sees_reports(stopper) or self.machine.executor == "inline"
+
+    def watched(self, run_dir: Path) -> Watched:
+        """What there is to look at while it trains."""
+        return Watched(
+            run_dir=run_dir,
+            header=self.header(run_dir),
+            run_config=self.run_config,
+            tune_config=self.tune_config,
+            objects=self.objects,
+            param_space=self.space,
         )
 
     def worker_settings(self, settings: Settings, run_dir: Path) -> WorkerSettings:
@@ -104,7 +130,14 @@ class Execution(msgspec.Struct, frozen=True):
             mutated=self.mutated,
             durability=self.run_config.durability,
             resources=self.slots.request,
+            log_names=self.run_config.log_names(),
+            storage_url=self.storage_url(run_dir),
         )
+
+    def storage_url(self, run_dir: Path) -> str:
+        """Where the run's checkpoints are, if not in its folder."""
+        root = self.run_config.storage_url()
+        return "" if root is None else f"{root}/{run_dir.name}"
 
     def header(self, run_dir: Path) -> Header:
         """What readers of the journal have to know."""
@@ -125,6 +158,8 @@ class Execution(msgspec.Struct, frozen=True):
                 "time_attr": self.scheduler.time_attr,
                 "stop": dict(self.stop),
                 "executor": self.machine.executor,
+                "log_names": list(self.run_config.log_names()),
+                "storage_url": self.storage_url(run_dir),
                 "engine": encode_settings(self.settings()),
                 "checkpoints": {
                     "num_to_keep": checkpoints.num_to_keep,
@@ -165,7 +200,7 @@ def execute(execution: Execution) -> ResultGrid:
             raise
     interrupt.leave()
     if driver.fatal is not None:
-        raise UserError(driver.fatal)
+        raise driver.fatal
     results = ResultGrid(run_dir, execution.metric, execution.mode, execution.objects)
     if state.halted is not None and execution.run_config.failure_config.fail_fast == "raise":
         for error in results.errors:
@@ -192,31 +227,62 @@ def _driven(
     """The run from its first record to its last."""
     settings, run_dir, executor, interrupt = parts
     with RunLock(run_dir):
-        store = LocalStore(run_dir, execution.run_config.durability)
+        url = execution.storage_url(run_dir)
+        store = open_store(run_dir, execution.run_config.durability, url, PATIENCE_S)
         journal, recovered, first = _opened(execution, settings, run_dir, store)
-        view = TerminalView(run_dir, execution.run_config.verbose, sys.stdout)
         notices = Notices()
+        watching = Watching(execution.watched(run_dir), notices)
         driver = Driver(settings, journal, executor, store, SystemClock(), recovered)
         driver.interrupted = interrupt
-        driver.trash = ThreadTrash(store)
+        driver.trash = _trash(run_dir, url, store, notices)
         driver.slots_max = execution.tune_config.max_concurrent_trials
         driver.on_notice = notices
-        view.start()
+        driver.stops = watching.stops(settings)
+        watching.start()
         try:
             with interrupt.watching():
                 state = driver.run(first)
         finally:
-            view.stop(is_interrupted=interrupt())
+            watching.stop(is_interrupted=interrupt())
             journal.close()
+    if isinstance(store, FsspecStore):
+        _bring(store, state, notices)
+    watching.check()
     notices.raise_held()
     return state, driver
 
 
+def _bring(store: FsspecStore, state: Experiment, tell: Callable[[str], None]) -> None:
+    """Have in the run's folder what results name; workers elsewhere have caches of their own."""
+    try:
+        for checkpoint in sorted(state.references):
+            store.path_of(checkpoint)
+    except (OSError, CheckpointMissing) as error:
+        tell(f"not all checkpoints could be fetched from their storage: {error}")
+
+
+def _trash(
+    run_dir: Path, url: str, store: AbstractCheckpointStore, tell: Callable[[str], None]
+) -> AbstractTrash:
+    """What deletes; at a URL only what the journal's copy there doesn't name any more."""
+    if not url:
+        return ThreadTrash(store)
+    trash = BackedTrash(store, Backup(run_dir, Remote(url, PATIENCE_S)), tell)
+    trash.start()
+    return trash
+
+
 def _opened(
-    execution: Execution, settings: Settings, run_dir: Path, store: LocalStore
+    execution: Execution, settings: Settings, run_dir: Path, store: AbstractCheckpointStore
 ) -> tuple[SqliteJournal, Recovered, list[Event]]:
     """The run's journal, what it says, and what has to be recorded first."""
     durability = execution.run_config.durability
+    network = network_filesystem(run_dir)
+    if network is not None:
+        Notices()(
+            f"{run_dir} is on {network}, a network file system: the journal is written more slowly"
+            f" there, and only one machine may write it"
+        )
     if execution.resume is None:
         # The database comes last: a folder that has one can be restored.
         is_saved = save(run_dir, execution.saved)
@@ -224,8 +290,9 @@ def _opened(
         journal = SqliteJournal.create(run_dir / DATABASE, header, durability)
         if not is_saved:
             Notices()(
-                "the function, the space or a setting can't be pickled: to resume this run, pass"
-                " them to Tuner.restore() again"
+                "the function, the space or a setting can't be kept with the run (not picklable,"
+                " or over 64 MiB): to resume it, run the script again with"
+                f' RunConfig(name={run_dir.name!r}, resume="auto")'
             )
         return journal, Recovered(), []
     first = first_events(execution.resume, settings, execution.trainable_name)
@@ -246,8 +313,21 @@ def _prepared(
     trainable, objects = execution.trainable, execution.objects
     if execution.machine.executor == "inline":
         return lambda settings: InlineExecutor(settings, trainable, objects)
-    modules = needed_modules(trainable)
     slots = execution.slots
+    conduct = Conduct(
+        reuse=execution.tune_config.reuse_actors,
+        environments=slots.environments,
+        pack=Packing(objects),
+        silence_s_max=execution.run_config.failure_config.report_timeout_s,
+    )
+    limit = execution.tune_config.max_concurrent_trials
+    if execution.machine.executor == "ray":
+        from pbtune.tune.on_ray import ray_executor  # noqa: PLC0415  an optional dependency
+
+        return lambda settings: ray_executor(
+            Job(settings, trainable, objects), slots, limit, conduct
+        )
+    modules = needed_modules(trainable)
     first = [Launcher(modules, slots.threads)]
     undo.callback(lambda: [launcher.close() for launcher in first])
 
@@ -259,13 +339,7 @@ def _prepared(
             launcher.load(payload)
             return launcher
 
-        limit = execution.tune_config.max_concurrent_trials or slots.count
-        return ProcessExecutor(
-            min(slots.count, limit),
-            launch,
-            reuse=execution.tune_config.reuse_actors,
-            environments=slots.environments,
-        )
+        return ProcessExecutor(min(slots.count, limit or slots.count), launch, conduct)
 
     return make
 

@@ -1,10 +1,13 @@
 """The user's function on its way to a worker, and the name of what can't make it."""
 
 import contextlib
+import pickle
 import types
 from collections.abc import Callable, Iterator
 from typing import final
 
+from pbtune.core.trial import Config
+from pbtune.core.values import Ref, resolved
 from pbtune.errors import Unpicklable
 from pbtune.tune import as_ray
 from pbtune.worker.payload import packed
@@ -127,3 +130,29 @@ def _shown(value: object) -> str:
     text = repr(value)
     limit = 80
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+@final
+class Packing:
+    """Pickles configs for workers that already have the run's objects.
+
+    Objects that the user's callables make later, during the run, travel with the config.
+
+    Args:
+        objects: The run's objects by path; what is in it now has been sent.
+    """
+
+    def __init__(self, objects: dict[str, object]) -> None:
+        self._objects = objects
+        self._sent = frozenset(objects)
+
+    def __call__(self, config: Config) -> bytes:
+        """The config, as the worker unpickles it."""
+        late = {path: it for path, it in self._objects.items() if path not in self._sent}
+        if not late:
+            return pickle.dumps(config)
+        import cloudpickle  # noqa: PLC0415  heavy, and seldom needed here
+
+        # What was sent keeps its name.
+        known = {path: Ref(path) for path in self._sent}
+        return cloudpickle.dumps(resolved(config, {**known, **late}))

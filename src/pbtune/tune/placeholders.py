@@ -12,7 +12,8 @@ from pbtune.core.space import GRID, Categorical, is_domain, is_grid
 from pbtune.core.values import Ref, stored
 
 _SECRET: Final = re.compile(
-    r"password|passwd|secret|token|api_?key|credential|private_?key|access_?key", re.IGNORECASE
+    r"password|passwd|secret|token(?!i[sz])|api_?key|credential|private_?key|access_?key",
+    re.IGNORECASE,
 )
 
 
@@ -29,19 +30,26 @@ def extract(param_space: Mapping[str, object]) -> tuple[dict[str, object], dict[
 
 
 def looks_secret(path: str, value: object) -> bool:
-    """Whether a value is text under a name that secrets go by."""
-    return isinstance(value, str) and _SECRET.search(path.rpartition("/")[2]) is not None
+    """Whether a value is text under a name that secrets go by, or inside of one."""
+    return isinstance(value, str) and _is_secret_name(path)
 
 
-def without_secrets(space: object, path: str = "") -> Any:  # noqa: ANN401  as what it is given
-    """A search space with secret-looking values left out, to be kept on the disk."""
+def _is_secret_name(path: str) -> bool:
+    return any(_SECRET.search(part) is not None for part in path.split("/"))
+
+
+def without_secrets(space: object) -> Any:  # noqa: ANN401  as what it is given
+    """A search space without what is under names that secrets go by, to be kept on the disk.
+
+    Plain numbers stay: ``max_tokens`` is no secret.
+    """
     if type(space) is not dict:
         return space
     items = cast("dict[str, object]", space).items()
     return {
-        key: without_secrets(item, f"{path}/{key}")
+        key: without_secrets(item)
         for key, item in items
-        if not looks_secret(str(key), item)
+        if isinstance(item, (int, float)) or not _is_secret_name(str(key))
     }
 
 
@@ -53,7 +61,10 @@ def _storable(  # noqa: PLR0911  one return a type
         return Ref(path)
     if isinstance(value, Categorical):
         categories = tuple(
-            stored(item, f"{path}/{at}", objects) for at, item in enumerate(value.categories)
+            _storable(item, f"{path}/{at}", objects)
+            if isinstance(item, str)
+            else stored(item, f"{path}/{at}", objects)
+            for at, item in enumerate(value.categories)
         )
         return Categorical(categories, value.is_ordered)
     if is_domain(value):

@@ -36,15 +36,15 @@ AnyTrainable = TypeVar("AnyTrainable", bound=Callable[..., Any])
 
 @final
 class PlacementGroupFactory:
-    """What a trial asks for, as Ray spells it: a list with one bundle.
+    """What a trial asks for, as Ray spells it: a list of bundles.
 
     Args:
-        bundles: ``[{"CPU": 2, "GPU": 0.5}]``.
+        bundles: ``[{"CPU": 2, "GPU": 0.5}]``. The first is the trial's own; further ones are for
+            actors and tasks that its code starts, on the Ray executor alone.
         strategy: "PACK", "SPREAD" and their strict kin; one bundle leaves nothing to choose.
 
     Raises:
         SettingsError: If there is no bundle, or an amount can't be.
-        NotInPbtune: If there are several: a trial is one process here.
     """
 
     def __init__(
@@ -58,24 +58,21 @@ class PlacementGroupFactory:
             message = "PlacementGroupFactory needs a bundle, such as [{'CPU': 1}]"
             raise SettingsError(message)
         asked = [bundle for bundle in map(normalised, bundles) if bundle]
-        if len(asked) > 1:
-            name = f"a PlacementGroupFactory of {len(asked)} bundles"
-            why = (
-                "a trial is one process on this machine; several bundles need the Ray executor."
-                " Ask for the sum in one bundle"
-            )
-            raise NotInPbtune(name, why)
         self.bundles: list[Request] = asked or [{}]
         self.strategy = strategy
 
     @property
     def required_resources(self) -> Request:
-        """The amounts of the bundle."""
-        return dict(self.bundles[0])
+        """The amounts of all bundles together."""
+        total: Request = {}
+        for bundle in self.bundles:
+            for name, amount in bundle.items():
+                total[name] = total.get(name, 0.0) + amount
+        return total
 
     @property
     def head_cpus(self) -> float:
-        """The CPUs of the bundle."""
+        """The CPUs of the first bundle."""
         return self.bundles[0].get("CPU", 0.0)
 
     def __repr__(self) -> str:
@@ -88,7 +85,7 @@ class PlacementGroupFactory:
 
     def __hash__(self) -> int:
         """Of what is asked for."""
-        return hash(tuple(sorted(self.bundles[0].items())))
+        return hash(tuple(sorted(self.required_resources.items())))
 
 
 Resources = Mapping[str, float] | PlacementGroupFactory
@@ -110,7 +107,7 @@ def with_resources(trainable: AnyTrainable, resources: Asked) -> AnyTrainable:
     Raises:
         SettingsError: If it is something else, or an amount can't be.
     """
-    if not callable(resources):
+    if not callable(resources) and not isinstance(resources, PlacementGroupFactory):
         resources = request_of(resources)
     if isinstance(trainable, type):
         name = trainable.__name__
@@ -199,6 +196,14 @@ def largest_request(trainable: object, configs: Iterable[dict[str, Any]]) -> Req
         for name, amount in request.items():
             largest[name] = max(largest.get(name, 0.0), amount)
     return largest
+
+
+def bundles_of(trainable: object) -> PlacementGroupFactory | None:
+    """The several bundles that a training asks for; None if it is one."""
+    asked = asked_by(trainable)
+    if isinstance(asked, PlacementGroupFactory) and len(asked.bundles) > 1:
+        return asked
+    return None
 
 
 class Supply(msgspec.Struct, frozen=True):
@@ -294,13 +299,16 @@ class Slots(msgspec.Struct, frozen=True):
     """How a run's trials share the machine.
 
     ``request`` is what each slot has, ``count`` how many there are, and ``environments`` what is
-    set in their workers, besides that libraries may start ``threads`` threads.
+    set in their workers, besides that libraries may start ``threads`` threads. ``bundles`` and
+    ``strategy`` are the same request for Ray.
     """
 
     request: dict[str, float]
     count: int
     environments: tuple[dict[str, str], ...]
     threads: int
+    bundles: tuple[dict[str, float], ...] = ()
+    strategy: str = "PACK"
 
 
 ONE_SLOT: Final = Slots(dict(ONE_CPU), 1, ({},), 1)
@@ -317,6 +325,14 @@ def slots_for(trainable: object, supply: Supply, configs: Iterable[dict[str, Any
     Raises:
         SettingsError: If the request can't be met.
     """
+    several = bundles_of(trainable)
+    if several is not None:
+        name = f"a PlacementGroupFactory of {len(several.bundles)} bundles"
+        why = (
+            "a trial is one process on this machine; several bundles need the Ray executor,"
+            ' init(executor="ray"). Ask for the sum in one bundle'
+        )
+        raise NotInPbtune(name, why)
     request = largest_request(trainable, configs)
     count = slot_count(supply, request)
     seen = environments(supply, request, count)

@@ -12,16 +12,29 @@ from pbtune.checkpoints.checkpoint import Checkpoint
 from pbtune.core.exact import flatten
 from pbtune.core.trial import ENDED, Status, Trial
 from pbtune.core.values import resolved
-from pbtune.errors import NoResult, SettingsError, TrialFailed
+from pbtune.errors import NoResult, NotInPbtune, SettingsError, TrialFailed
 from pbtune.journal.reader import JournalReader
 from pbtune.reporting.plots import plot_run
 from pbtune.reporting.rows import all_filled
 from pbtune.reporting.snapshot import RunView
 from pbtune.tune.configs import check_mode
+from pbtune.tune.optional import pandas
+from pbtune.tune.schedule import Schedule
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
+
+
+@final
+class RunFacts(msgspec.Struct, frozen=True):
+    """What a trial's result has to know of its run."""
+
+    run_dir: Path
+    score_attribute: str | None = None
+    score_order: str = "max"
+    objects: Mapping[str, object] | None = None
+
 
 SCOPES: Final = {"all": 0, "last": 1, "avg": 0, "last-5-avg": 5, "last-10-avg": 10}
 
@@ -38,6 +51,7 @@ class Result:
         error: The exception that ended the trial; None if it ended well.
         best_checkpoints: [(checkpoint, metrics)] of those that are kept, the worst score first.
         rows: Every report, in order, each as ``metrics``.
+        schedule: The hyperparameters that led here, from the first step on.
     """
 
     def __init__(
@@ -45,9 +59,10 @@ class Result:
         trial: Trial,
         rows: list[dict[str, object]],
         error: TrialFailed | None,
-        run: tuple[Path, str | None, str],
+        run: RunFacts,
     ) -> None:
-        run_dir, score_attribute, score_order = run
+        run_dir = run.run_dir
+        self._run = run
         self.trial_id = trial.id
         self.metrics: dict[str, Any] | None = rows[-1] if rows else None
         self.error = error
@@ -61,8 +76,9 @@ class Result:
         for keep in trial.kept:
             metrics = by_name.get(keep.checkpoint.rpartition("/")[2], {})
             kept.append((Checkpoint(str(run_dir / keep.checkpoint)), metrics))
-        if score_attribute is not None:
-            kept.sort(key=lambda pair: _oriented(pair[1], score_attribute, score_order))
+        attribute = run.score_attribute
+        if attribute is not None:
+            kept.sort(key=lambda pair: _oriented(pair[1], attribute, run.score_order))
         self.best_checkpoints = kept
         self.rows = rows
 
@@ -74,6 +90,34 @@ class Result:
     def metrics_dataframe(self) -> "DataFrame":
         """Every report of the trial, one a row, nested keys joined by '/'. Needs pandas."""
         return _frame([flatten(row) for row in self.rows])
+
+    @property
+    def schedule(self) -> Schedule:
+        """The hyperparameters that led here, from the first step on, back through the copies."""
+        return Schedule.from_run(self._run.run_dir, self.trial_id, self._run.objects)
+
+    @classmethod
+    def from_path(cls, path: str | os.PathLike[str], storage_filesystem: None = None) -> "Result":
+        """The result of a trial, given its folder in a run's.
+
+        Args:
+            path: The trial's folder, ``Result.path`` of another session.
+            storage_filesystem: None: runs are in local folders.
+
+        Raises:
+            RunUnreadable: If the folder is in no run.
+            NoResult: If the run has no such trial.
+            NotInPbtune: If a filesystem is given.
+        """
+        check_local("Result.from_path", storage_filesystem)
+        folder = Path(path).expanduser().absolute()
+        results = ResultGrid(folder.parent)
+        for result in results:
+            if result.trial_id == folder.name:
+                return result
+        has = ", ".join(result.trial_id for result in results) or "none"
+        message = f"{folder.parent} has no trial {folder.name!r}; it has {has}"
+        raise NoResult(message)
 
     def get_best_checkpoint(self, metric: str, mode: str) -> Checkpoint | None:
         """The kept checkpoint whose report was best by a metric.
@@ -145,7 +189,8 @@ class ResultGrid:
             error = TrialFailed(trial.id, last.error, last.message, last.traceback)
         config = self._own(trial.config)
         retention = cast("dict[str, Any]", view.header.settings.get("checkpoints", {}))
-        run = (self._run_dir, retention.get("score_attribute"), retention.get("score_order", "max"))
+        attribute, order = retention.get("score_attribute"), retention.get("score_order", "max")
+        run = RunFacts(self._run_dir, attribute, order, self._objects)
         return Result(msgspec.structs.replace(trial, config=config), rows, error, run)
 
     def _own(self, config: dict[str, object]) -> dict[str, object]:
@@ -230,7 +275,7 @@ class ResultGrid:
             raise SettingsError(message)
         best: tuple[float, Result] | None = None
         for result in self._results:
-            score = _score(result, (metric, mode, scope), is_finite_only=filter_nan_and_inf)
+            score = scored(result, (metric, mode, scope), is_finite_only=filter_nan_and_inf)
             if score is not None and (best is None or score > best[0]):
                 best = (score, result)
         if best is None:
@@ -248,12 +293,29 @@ class ResultGrid:
     def get_dataframe(
         self, filter_metric: str | None = None, filter_mode: str | None = None
     ) -> "DataFrame":
-        """One row a trial: its last report, or the one that is best by a metric. Needs pandas."""
+        """``get_rows`` as a data frame. Needs pandas."""
+        return _frame(self.get_rows(filter_metric, filter_mode))
+
+    def get_rows(
+        self, filter_metric: str | None = None, filter_mode: str | None = None
+    ) -> list[dict[str, Any]]:
+        """One row a trial: its last report, or the one that is best by a metric.
+
+        Args:
+            filter_metric: A reported key, nested ones joined by '/'; given with ``filter_mode``.
+            filter_mode: "max" or "min".
+
+        Returns:
+            Flat dicts, nested keys joined by '/', of the trials that reported anything.
+
+        Raises:
+            SettingsError: If only one of the two is given.
+        """
         check_mode(filter_mode)
         if (filter_metric is None) != (filter_mode is None):
-            message = "get_dataframe() needs filter_metric and filter_mode together, or neither"
+            message = "a row by a metric needs filter_metric and filter_mode together, or neither"
             raise SettingsError(message)
-        rows: list[dict[str, object]] = []
+        rows: list[dict[str, Any]] = []
         for result in self._results:
             chosen = result.metrics
             if filter_metric is not None and filter_mode is not None and result.rows:
@@ -263,7 +325,7 @@ class ResultGrid:
                 )
             if chosen is not None:
                 rows.append({**flatten(chosen), "logdir": result.trial_id})
-        return _frame(rows)
+        return rows
 
     def plot(
         self,
@@ -283,8 +345,8 @@ class ResultGrid:
         return plot_run(self._run_dir, None if path is None else os.fspath(path), compare)
 
 
-def _score(result: Result, by: tuple[str, str, str], *, is_finite_only: bool) -> float | None:
-    """A trial's score in a scope, oriented; None if it has none."""
+def scored(result: Result, by: tuple[str, str, str], *, is_finite_only: bool) -> float | None:
+    """A trial's score by (metric, mode, scope), oriented; None if it has none."""
     metric, mode, scope = by
     values: list[float] = []
     for row in result.rows[-SCOPES[scope] :] if SCOPES[scope] else result.rows:
@@ -301,9 +363,11 @@ def _score(result: Result, by: tuple[str, str, str], *, is_finite_only: bool) ->
 
 
 def _frame(rows: list[dict[str, object]]) -> "DataFrame":
-    try:
-        import pandas as pd  # noqa: PLC0415  optional and heavy
-    except ImportError as error:
-        message = "data frames need pandas: pip install 'pbtune[pandas]'"
-        raise SettingsError(message) from error
-    return pd.DataFrame(rows)
+    return pandas().DataFrame(rows)
+
+
+def check_local(name: str, storage_filesystem: object) -> None:
+    """Raise NotInPbtune if a call of Ray Tune's names a filesystem."""
+    if storage_filesystem is not None:
+        full = f"ray.tune.{name}(storage_filesystem=...)"
+        raise NotInPbtune(full, "runs live in local folders so far; give a path")

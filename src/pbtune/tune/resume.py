@@ -20,24 +20,31 @@ from pbtune.core.stopping import StopRules
 from pbtune.core.trial import Status, Trial
 from pbtune.errors import RunUnreadable, SettingsError
 from pbtune.journal.base import Header
+from pbtune.journal.lock import RunLock, was_killed
 from pbtune.journal.reader import DATABASE, JournalReader, StoredReport
 from pbtune.journal.settings_codec import differences, encode_settings
-from pbtune.journal.sqlite import is_closed
+from pbtune.journal.sqlite import mend
 from pbtune.reporting.snapshot import RunView
 from pbtune.tune.configs import RunConfig, TuneConfig
 
 PICKLE_NAME: Final = "tuner.pkl"
+PICKLE_BYTES_MAX: Final = 1 << 26
+"""More than this is data of the user's, which a run's folder shouldn't hold a second time."""
 _MAY_CHANGE: Final = ("stop", "num_samples", "retention", "max_failures", "fail_fast", "needs")
 """Settings that a run can go on under without a person saying so twice."""
 
 
 class Saved(msgspec.Struct, frozen=True):
-    """What ``tuner.pkl`` holds. ``param_space`` lacks values that look like secrets."""
+    """What ``tuner.pkl`` holds. ``param_space`` lacks values that look like secrets.
+
+    ``name`` is what the training was registered under, if it was.
+    """
 
     trainable: Callable[[dict[str, Any]], object]
     param_space: dict[str, Any]
     tune_config: TuneConfig
     run_config: RunConfig
+    name: str | None = None
 
 
 class Resume(msgspec.Struct, frozen=True):
@@ -58,8 +65,7 @@ def save(run_dir: Path, saved: Saved) -> bool:
     """Keep what a resume needs, readable by its owner only.
 
     Returns:
-        False if something in it can't be pickled; ``restore`` must then be given the function and
-        the space again.
+        False if something in it can't be pickled, or is too large to be kept twice.
     """
     import cloudpickle  # noqa: PLC0415  heavy, and not needed to define a run
 
@@ -67,6 +73,8 @@ def save(run_dir: Path, saved: Saved) -> bool:
     try:
         payload = cloudpickle.dumps(saved)
     except Exception:  # noqa: BLE001
+        return False
+    if len(payload) > PICKLE_BYTES_MAX:
         return False
     temporary = run_dir / f".{PICKLE_NAME}"
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -166,6 +174,7 @@ def _as_report(row: StoredReport, stop: StopRules) -> Report:
 
 def seed_of(run_dir: Path) -> int:
     """The seed that a run was made with."""
+    _mend(run_dir)
     with JournalReader(run_dir) as reader:
         header: Header = reader.header
     return header.seed
@@ -176,7 +185,9 @@ def needs_more(resume: Resume, settings: Settings) -> bool:
 
     A driver that was killed in its last moments left checkpoints to delete, and a WAL.
     """
-    if not is_closed(resume.run_dir / DATABASE):
+    was_left = was_killed(resume.run_dir) or (resume.run_dir / f"{DATABASE}-wal").exists()
+    _mend(resume.run_dir)
+    if was_left:
         return True
     with JournalReader(resume.run_dir) as reader, reader.snapshot():
         view = RunView(reader)
@@ -185,3 +196,9 @@ def needs_more(resume: Resume, settings: Settings) -> bool:
     if settings.num_samples > view.header.num_samples:
         return True
     return bool(first_events(resume, settings, view.trainable))
+
+
+def _mend(run_dir: Path) -> None:
+    if (run_dir / f"{DATABASE}-journal").exists():
+        with RunLock(run_dir):
+            mend(run_dir / DATABASE)

@@ -302,7 +302,10 @@ class Schedule:
             raise SettingsError(message)
         for name in names:
             self.value(name, self.end_step)
-        series = {name: [_found(piece.config, name) for piece in self.pieces] for name in names}
+        found = {name: [_found(piece.config, name) for piece in self.pieces] for name in names}
+        series = {
+            name: ["-" if it is _MISSING else it for it in values] for name, values in found.items()
+        }
         edges = [0, *(piece.end_step for piece in self.pieces)]
         return draw(f"the schedule of {self.trial} in {self.run}", edges, series, path)
 

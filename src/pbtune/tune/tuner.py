@@ -14,8 +14,11 @@ from pbtune.errors import RunUnreadable, SettingsError
 from pbtune.tune.cluster import machine
 from pbtune.tune.configs import CheckpointConfig, RunConfig, TuneConfig
 from pbtune.tune.execution import Execution, execute
+from pbtune.tune.pacing import warn_of_many_generations
 from pbtune.tune.parameters import check_signature
 from pbtune.tune.placeholders import extract, without_secrets
+from pbtune.tune.registry import registered, run_name
+from pbtune.tune.remote_run import check_storage, fetched, is_url
 from pbtune.tune.resources import first_configs, slots_for
 from pbtune.tune.results import ResultGrid
 from pbtune.tune.resume import (
@@ -29,6 +32,7 @@ from pbtune.tune.resume import (
 )
 from pbtune.tune.schedulers.base import AbstractTuneScheduler
 from pbtune.tune.schedulers.fifo import FIFOScheduler
+from pbtune.tune.search.base import Wanted
 from pbtune.tune.trainable import class_loop
 from pbtune.worker.attempt import Trainable as TrainFunction
 
@@ -41,7 +45,7 @@ class Tuner:
 
     Args:
         trainable: A function of one argument, ``config``, that calls ``tune.report``; or a class
-            derived from ``tune.Trainable``.
+            derived from ``tune.Trainable``; or the name that one of them is registered under.
         param_space: {hyperparameter: constant, domain or nested dict}.
         tune_config: What is optimised, by what, and with how many members.
         run_config: Where the run lives, when it ends and what it shows.
@@ -52,12 +56,14 @@ class Tuner:
 
     def __init__(
         self,
-        trainable: Callable[[dict[str, Any]], object] | None = None,
+        trainable: Callable[[dict[str, Any]], object] | str | None = None,
         *,
         param_space: Mapping[str, Any] | None = None,
         tune_config: TuneConfig | None = None,
         run_config: RunConfig | None = None,
     ) -> None:
+        self._name = run_name(trainable) if isinstance(trainable, str) else None
+        trainable = registered(trainable)
         if not callable(trainable):
             message = f"Tuner needs a training function of one argument, not {trainable!r}"
             raise SettingsError(message)
@@ -82,6 +88,7 @@ class Tuner:
             EnvironmentFault: If the run's folder can't be written.
         """
         execution = self._execution()
+        warn_of_many_generations(execution.scheduler, execution.stop)
         resume = execution.resume
         if resume is not None and not needs_more(resume, execution.settings()):
             self._results = ResultGrid(resume.run_dir, objects=execution.objects)
@@ -112,7 +119,8 @@ class Tuner:
         """A tuner that goes on with a run, exactly where its journal ends. Call ``fit``.
 
         Args:
-            path: The run's folder; it may have been moved or copied.
+            path: The run's folder; it may have been moved or copied. Or its URL, if that was its
+                storage: another machine goes on from the journal's last copy there.
             trainable: The training function; the one that was kept with the run if left out.
             resume_unfinished: Whether trials that have not ended go on; else they stay as they are.
             resume_errored: Whether failed trials go on from their last checkpoint.
@@ -126,7 +134,7 @@ class Tuner:
             RunUnreadable: If there is no run, or what was kept with it can't be read.
             SettingsError: If the function wasn't kept, and isn't given.
         """
-        run_dir = Path(path).expanduser().absolute()
+        run_dir = fetched(os.fspath(path)) if is_url(path) else Path(path).expanduser().absolute()
         if not can_resume(run_dir):
             message = f"{run_dir} is no run of pbtune: there is nothing to restore"
             raise RunUnreadable(message)
@@ -155,12 +163,15 @@ class Tuner:
                 f' resume="auto")'
             )
             raise SettingsError(message)
-        return cls(
+        tuner = cls(
             cast("Any", saved.trainable if trainable is None else trainable),
             param_space=saved.param_space if param_space is None else param_space,
             tune_config=saved.tune_config,
             run_config=saved.run_config,
         )
+        if trainable is None:
+            tuner._name = saved.name
+        return tuner
 
     def _taken_up(self) -> Resume | None:
         """The run that ``restore`` or ``RunConfig(resume=...)`` names; None to begin a new one."""
@@ -170,7 +181,8 @@ class Tuner:
         if run.name is None:
             message = 'RunConfig(resume="auto") needs a name: that of the run to go on with'
             raise SettingsError(message)
-        run_dir = run.storage_root() / run.name
+        url = run.storage_url()
+        run_dir = run.storage_root() / run.name if url is None else fetched(f"{url}/{run.name}")
         if not can_resume(run_dir):
             return None
         return Resume(run_dir, override=run.resume == "override")
@@ -199,9 +211,13 @@ class Tuner:
         if seed is None:
             # A generator of its own: the global one may have been seeded for something else.
             seed = random.SystemRandom().getrandbits(SEED_BITS)
+        searcher, count = config.search_alg, config.num_samples
         execution = Execution(
+            initial=None
+            if searcher is None
+            else searcher.initial(Wanted(space, objects, count, seed, mode)),
             trainable=as_function(self._trainable, run.checkpoint_config),
-            trainable_name=name_of(self._trainable),
+            trainable_name=self._name or name_of(self._trainable),
             space=space,
             objects=objects,
             scheduler=resolved,
@@ -216,11 +232,21 @@ class Tuner:
             storage_root=run.storage_root(),
             stop=run.stop_bounds(),
             started_at=time.time(),
-            saved=Saved(self._trainable, without_secrets(self._param_space), config, run),
+            saved=Saved(
+                self._trainable, without_secrets(self._param_space), config, run, self._name
+            ),
             resume=resume,
         )
+        url = run.storage_url()
+        if url is not None:
+            check_storage(url, execution.machine.executor)
         configs = first_configs(execution.settings(), objects)
-        slots = slots_for(self._trainable, execution.machine.supply(), configs)
+        if execution.machine.executor == "ray":
+            from pbtune.tune.on_ray import slots_on_ray  # noqa: PLC0415  an optional dependency
+
+            slots = slots_on_ray(self._trainable, execution.machine, configs)
+        else:
+            slots = slots_for(self._trainable, execution.machine.supply(), configs)
         return msgspec.structs.replace(execution, slots=slots)
 
 

@@ -12,7 +12,7 @@ from typing import Final, NoReturn, cast, final
 
 from pbtune.checkpoints.store import AbstractCheckpointStore
 from pbtune.core.values import resolved
-from pbtune.errors import MetricMissing
+from pbtune.errors import MetricMissing, Unpicklable
 from pbtune.worker import api
 from pbtune.worker.channel import AbstractChannel
 from pbtune.worker.config import WatchedConfig
@@ -76,7 +76,11 @@ class Runner:
         Returns:
             The order that interrupted the function; None if it came to an end of its own.
         """
-        config = self._config(begin)
+        try:
+            config = self._config(begin)
+        except Unpicklable as error:
+            self._channel.tell(error_message(begin, error))
+            return None
         session = Session(self._settings, begin, config, self._channel, self._store)
         seed_globals(begin.seed)
         api.enter(session)
@@ -98,8 +102,15 @@ class Runner:
 
     def _config(self, begin: Begin) -> dict[str, object]:
         config = cast("dict[str, object]", pickle.loads(begin.config))  # noqa: S301  the driver's own
-        if self._objects:
+        try:
             config = cast("dict[str, object]", resolved(config, self._objects))
+        except KeyError as error:
+            message = (
+                f"config has the object {error.args[0]!r}, which a function of the search space"
+                f" made before the run was resumed: it can't be stored. Make it in the training"
+                f" function, from a value that can be."
+            )
+            raise Unpicklable(message) from error
         if begin.is_copy and self._settings.mutated:
             heads = {path.partition("/")[0] for path in self._settings.mutated}
             config = WatchedConfig(config, heads)

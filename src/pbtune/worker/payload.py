@@ -52,7 +52,7 @@ def packed(job: object, dumps: Dump) -> bytes:
     return b"".join(block)
 
 
-def unpacked(block: bytes | mmap) -> object:
+def unpacked(block: bytes | bytearray | mmap) -> object:
     """The object again; its buffers are parts of the block, not copies."""
     view = memoryview(block)
     (count,) = _NUMBER.unpack_from(view)

@@ -20,13 +20,14 @@ from typing import Final, cast, final
 
 import msgspec
 
-from pbtune.checkpoints.store import LocalStore
+from pbtune.checkpoints.remote import open_store
 from pbtune.worker.attempt import Runner, Trainable, error_message
 from pbtune.worker.channel import PipeChannel
 from pbtune.worker.payload import unpacked
-from pbtune.worker.protocol import Begin, Begun, End, Unfit, WorkerSettings
+from pbtune.worker.protocol import LOG_NAME, Begin, Begun, End, Unfit, WorkerSettings
 
-LOG_NAME: Final = "output.log"
+STORAGE_THREADS: Final = ("fsspecIO", "asyncio_")
+"""What fsspec starts when it is first used: it belongs to the worker, not to an attempt."""
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -58,17 +59,20 @@ def work(control: socket.socket, stream_fd: int, payload: mmap) -> None:
             channel.tell(error_message(order, error))
         channel.next_order()
         return
-    store = LocalStore(Path(job.settings.run_dir), durability=job.settings.durability)
+    settings = job.settings
+    store = open_store(Path(settings.run_dir), settings.durability, settings.storage_url)
+    if settings.storage_url:
+        surroundings.ignored = STORAGE_THREADS
     runner = Runner(job.settings, job.trainable, job.objects, channel, store)
     # What exists now lives as long as the process: collecting after an attempt then costs
     # microseconds, not the 1.7 ms that a heap with numpy takes.
     gc.collect()
     gc.freeze()
-    serve(channel, runner, surroundings, Path(job.settings.run_dir))
+    serve(channel, runner, surroundings, job.settings)
 
 
 def serve(
-    channel: PipeChannel, runner: Runner, surroundings: "Surroundings", run_dir: Path
+    channel: PipeChannel, runner: Runner, surroundings: "Surroundings", settings: WorkerSettings
 ) -> None:
     """Run one order after the other."""
     following: Begin | End | None = None
@@ -79,7 +83,7 @@ def serve(
             channel.stream(Begun(0))
             continue
         channel.stream(Begun(order.attempt))
-        surroundings.redirect(run_dir / order.trial)
+        surroundings.redirect(Path(settings.run_dir, order.trial), settings.log_names)
         following = runner.run(order)
         gc.collect()
         if runner.holds_object:
@@ -96,12 +100,22 @@ def serve(
 
 @final
 class Surroundings:
-    """What of a process an attempt may change, as it was before the first one."""
+    """What of a process an attempt may change, as it was before the first one.
 
-    def __init__(self) -> None:
+    Args:
+        is_alone: Whether the process is the worker's own, and attempts run on its main thread.
+
+    Attributes:
+        ignored: How the names of threads begin that may outlive an attempt.
+    """
+
+    def __init__(self, *, is_alone: bool = True) -> None:
+        self._is_alone = is_alone
+        # Ray's threads, which Python learns of when they first run its code.
+        self.ignored: tuple[str, ...] = () if is_alone else ("Dummy-",)
+        self._threads = frozenset(threading.enumerate())
         self._cwd = os.getcwd()  # noqa: PTH109  a string is all that chdir needs
         self._environ = dict(os.environ)
-        self._thread_count = threading.active_count()
         self._umask = os.umask(0o077)
         os.umask(self._umask)
         self._streams = (sys.stdout, sys.stderr)
@@ -110,16 +124,16 @@ class Surroundings:
             cast("TextIOWrapper", stream).reconfigure(line_buffering=True)
         self._log_dir: Path | None = None
 
-    def redirect(self, trial_dir: Path) -> None:
-        """Send what is printed from now on, by C code and children too, to the trial's log."""
+    def redirect(self, trial_dir: Path, names: tuple[str, str] = (LOG_NAME, LOG_NAME)) -> None:
+        """Send what is printed from now on, by C code and children too, to the trial's logs."""
         if self._log_dir == trial_dir:
             return
         trial_dir.mkdir(mode=0o700, exist_ok=True)
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-        log = os.open(trial_dir / LOG_NAME, flags, 0o600)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        os.close(log)
+        for fd, name in enumerate(names, start=1):
+            log = os.open(trial_dir / name, flags, 0o600)
+            os.dup2(log, fd)
+            os.close(log)
         self._log_dir = trial_dir
 
     def flush(self) -> None:
@@ -144,13 +158,16 @@ class Surroundings:
             os.environ.clear()
             os.environ.update(self._environ)
         os.umask(self._umask)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if self._is_alone:
+            # Only the main thread may.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
         if any(stream.closed for stream in self._streams):
             return "the function closed the standard output"
-        if threading.active_count() > self._thread_count:
-            names = ", ".join(thread.name for thread in threading.enumerate()[1:])
-            return f"threads outlive the function: {names}"
+        new = [it.name for it in threading.enumerate() if it not in self._threads]
+        threads = [name for name in new if not name.startswith(self.ignored)]
+        if threads:
+            return f"threads outlive the function: {', '.join(threads)}"
         return _children()
 
 

@@ -19,6 +19,7 @@ from pbtune.core.lease import Lease
 from pbtune.errors import EngineBug
 
 LENGTH: Final = struct.Struct("!I")
+LOG_NAME: Final = "output.log"
 FRAME_BYTES_MAX: Final = 1 << 28
 """A frame beyond this is a broken stream, not a message."""
 
@@ -27,7 +28,9 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     """What every attempt of a run has in common.
 
     ``observed`` are the keys sent with a report that the driver folds, ``needed`` those that no
-    report may lack, with who needs them; ``mutated`` the '/'-joined paths that explore changes.
+    report may lack, with who needs them; ``mutated`` the '/'-joined paths that explore changes;
+    ``log_names`` the files in a trial's folder that its output and its errors go to;
+    ``storage_url`` where checkpoints are, if not in ``run_dir``.
     """
 
     run_dir: str
@@ -37,6 +40,8 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     mutated: tuple[str, ...] = ()
     durability: str = "process"
     resources: dict[str, float] = {}
+    log_names: tuple[str, str] = (LOG_NAME, LOG_NAME)
+    storage_url: str = ""
 
 
 class Begin(msgspec.Struct, frozen=True, array_like=True, tag=1):
@@ -136,11 +141,15 @@ class Begun(msgspec.Struct, frozen=True, array_like=True, tag=16):
 
 
 class Died(msgspec.Struct, frozen=True, array_like=True, tag=17):
-    """The attempt's process is gone. Made by executors, since the dead don't write."""
+    """The attempt's process is gone. Made by executors, since the dead don't write.
+
+    ``lost``: with its machine, so that it is no failure of the trial's.
+    """
 
     trial: str
     attempt: int
     message: str
+    lost: bool = False
 
 
 Said = Streamed | Asked | Finished | Errored | Unfit | Begun

@@ -4,8 +4,10 @@ A report that the lease lets pass is encoded, sent one way, and returns; one tha
 the driver's verdict, which may be to leave the function (``Unwound``).
 """
 
+import errno
 import os
 import shutil
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +19,7 @@ from pbtune.checkpoints.store import AbstractCheckpointStore, Committed
 from pbtune.core.events import Observed
 from pbtune.core.exact import encode_metrics
 from pbtune.core.lease import Lease, Rule, reached
-from pbtune.errors import MetricMissing, MetricUnstorable, NotInATrial
+from pbtune.errors import CheckpointMissing, MetricMissing, MetricUnstorable, NotInATrial
 from pbtune.worker.channel import AbstractChannel
 from pbtune.worker.config import WatchedConfig
 from pbtune.worker.protocol import Asked, Begin, End, Proceed, Streamed, Unfit, WorkerSettings
@@ -25,6 +27,8 @@ from pbtune.worker.protocol import Asked, Begin, End, Proceed, Streamed, Unfit, 
 SWALLOWED_COUNT_MAX: Final = 3
 """Interrupts that a function may swallow before its process is given up."""
 _MISSING: Final = object()
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_FULL_RETRY_S: Final = 1.0
 _FORESEEN: Final = frozenset({"training_iteration", "time_total_s", "done"})
 """Keys whose next value is known, or can't be."""
 _INT_MIN, _INT_MAX = -(1 << 63), (1 << 64) - 1
@@ -285,15 +289,37 @@ class Session:
 
     def _commit(self, checkpoint: Checkpoint) -> Committed:
         trial = self.begin.trial
+        if not isinstance(checkpoint, Checkpoint):  # pyright: ignore[reportUnnecessaryIsInstance]
+            message = (
+                f"checkpoint={checkpoint!r} is no Checkpoint: pass Checkpoint.from_directory(path)"
+            )
+            raise CheckpointMissing(message)
         staged = self._staged.pop(checkpoint.path, None)
         if staged is not None:
             committed = self._store.commit_staged(trial, staged, self._number)
         else:
-            source = Path(checkpoint.path)
-            committed = self._store.commit_directory(trial, source, self._number)
+            committed = self._copied(trial, Path(checkpoint.path))
         self._number = committed.number + 1
         self._checkpoint = committed.id
         return committed
+
+    def _copied(self, trial: str, source: Path) -> Committed:
+        """The committed copy of a directory; a full disk is waited for."""
+        is_told = False
+        while True:
+            try:
+                return self._store.commit_directory(trial, source, self._number)
+            except OSError as error:
+                if error.errno not in _FULL:
+                    raise
+                if not is_told:
+                    text = f"the disk is full: {trial} waits for space to save its checkpoint"
+                    print(text, file=sys.stderr, flush=True)  # noqa: T201  into the trial's log
+                    is_told = True
+            time.sleep(_FULL_RETRY_S)
+            order = self._channel.poll()
+            if order is not None:
+                self._unwind(order)
 
     def _ask(
         self,

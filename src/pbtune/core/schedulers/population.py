@@ -19,6 +19,7 @@ from pbtune.core.decisions import (
 )
 from pbtune.core.events import Report
 from pbtune.core.experiment import Experiment
+from pbtune.core.fold import fold
 from pbtune.core.lease import Rule
 from pbtune.core.objective import Objective
 from pbtune.core.pacing import Growth, interval_of, stale_generations
@@ -163,9 +164,9 @@ class AbstractPopulation(AbstractScheduler, frozen=True):
             remembered=self.remembers,
             values=self.values(report, objective),
         )
-        pins = self._pins(experiment, ranked)
         if self.synch:
-            return [ranked, *pins]
+            return [ranked]
+        pins = self._pins(experiment, ranked.trial, ranked.score, ranked.checkpoint)
         ranking = self.ordered(
             experiment,
             experiment.ranking_with(trial, ranked.score),
@@ -180,11 +181,21 @@ class AbstractPopulation(AbstractScheduler, frozen=True):
         # The pin moves last: the copy may be of the checkpoint that was pinned until now.
         return [ranked, *grown, copied, *pins]
 
-    def _pins(self, experiment: Experiment, ranked: Ranked) -> list[Decision]:
+    def _pins(
+        self, experiment: Experiment, trial: str, score: float, checkpoint: str | None
+    ) -> list[Decision]:
         best = -math.inf if experiment.pin is None else experiment.pin.rank.score
-        if not self.backtrack or ranked.checkpoint is None or not ranked.score > best:
+        if not self.backtrack or checkpoint is None or not score > best:
             return []
-        return [Pinned(ranked.trial, ranked.checkpoint, ranked.score)]
+        return [Pinned(trial, checkpoint, score)]
+
+    def _pins_at_gate(self, experiment: Experiment, ranking: Sequence[Entry]) -> list[Decision]:
+        """The best of the gate, if it is the best ever."""
+        for is_number, score, _, name in reversed(ranking):
+            rank = experiment.trials[name].rank
+            if is_number and rank is not None and rank.checkpoint is not None:
+                return self._pins(experiment, name, score, rank.checkpoint)
+        return []
 
     def _grown(self, experiment: Experiment, ranked: Ranked | None = None) -> list[Decision]:
         """A longer interval, if the population has stopped improving."""
@@ -231,9 +242,12 @@ class AbstractPopulation(AbstractScheduler, frozen=True):
         in_order = sorted(experiment.trials.values(), key=lambda trial: trial.index)
         gated = {trial.id for trial in in_order if trial.is_live and trial.is_gated}
         ranking = [entry for entry in experiment.ranking if entry[-1] in gated]
+        pins = self._pins_at_gate(experiment, ranking)
+        for pin in pins:
+            experiment = fold(experiment, pin)
         decisions = self.judged(experiment, self.ordered(experiment, ranking, None), objective)
         missing = tuple(trial.id for trial in in_order if trial.is_live and trial.id not in gated)
-        return [*decisions, GateOpened(experiment.generation + 1, missing)]
+        return [*pins, *decisions, GateOpened(experiment.generation + 1, missing)]
 
     def judged(
         self, experiment: Experiment, ranking: Sequence[Entry], objective: Objective
@@ -287,7 +301,9 @@ class AbstractPopulation(AbstractScheduler, frozen=True):
         if is_stale and trial.stale_copy_count >= STALE_COPY_COUNT_MAX:
             return Skipped(trial.id, f"{donor.id} is no further on than the last copies began")
         explored = self.explored(experiment, trial, rank, objective, proposed)
-        return exploited(trial, (donor.id, rank), explored, from_pin=rank is not donor.rank)
+        # A member's own rank here is the one before this report: only a pin leads back to it.
+        from_pin = rank is not donor.rank or donor.id == trial.id
+        return exploited(trial, (donor.id, rank), explored, from_pin=from_pin)
 
 
 def exploited(

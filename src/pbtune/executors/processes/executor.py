@@ -1,12 +1,16 @@
 """Slots of warm worker processes on this machine."""
 
+import pickle
 import select
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, final
 
+import msgspec
+
 from pbtune.core.plan import Command, Continue, Running, Start, Stop
+from pbtune.core.trial import Config
 from pbtune.errors import EnvironmentFault
 from pbtune.executors.base import AbstractExecutor, Turn
 from pbtune.executors.inline import begin_order
@@ -21,6 +25,23 @@ UNWIND_GRACE_S: Final = 30.0
 """How long a function may take to be left, before its process is killed."""
 
 
+class Conduct(msgspec.Struct, frozen=True):
+    """How an executor treats its processes.
+
+    ``reuse``: a process may run one attempt after the other. ``unwind_grace_s``: how long a
+    function may take to be left, before its process is killed. ``environments``: what is set in the
+    environment of each slot's processes, such as its GPUs. ``pack`` pickles a config. A worker that
+    trains and says nothing for longer than ``silence_s_max`` is killed, and its attempt has failed;
+    None waits for ever.
+    """
+
+    reuse: bool = True
+    unwind_grace_s: float = UNWIND_GRACE_S
+    environments: Sequence[Mapping[str, str]] = ()
+    pack: Callable[[Config], bytes] = pickle.dumps
+    silence_s_max: float | None = None
+
+
 @final
 class ProcessExecutor(AbstractExecutor):
     """One warm process a slot.
@@ -28,25 +49,16 @@ class ProcessExecutor(AbstractExecutor):
     Args:
         slot_count: Processes at once, >= 1.
         launch: Starts the template. Called again if the template dies.
-        reuse: Whether a process may run one attempt after the other.
-        unwind_grace_s: See ``UNWIND_GRACE_S``.
-        environments: What is set in the environment of each slot's processes, such as its GPUs.
+        conduct: How processes are treated.
     """
 
     def __init__(
-        self,
-        slot_count: int,
-        launch: Callable[[], Launcher],
-        *,
-        reuse: bool = True,
-        unwind_grace_s: float = UNWIND_GRACE_S,
-        environments: Sequence[Mapping[str, str]] = (),
+        self, slot_count: int, launch: Callable[[], Launcher], conduct: Conduct | None = None
     ) -> None:
         self._slot_count = slot_count
         self._launch = launch
-        self._reuse = reuse
-        self._grace_s = unwind_grace_s
-        self._environments = environments or ({},) * slot_count
+        self._conduct = conduct or Conduct()
+        self._environments = self._conduct.environments or ({},) * slot_count
         self._launcher = launch()
         self._handles: list[Handle | None] = [None] * slot_count
         self._leaving: dict[int, Handle] = {}
@@ -89,12 +101,12 @@ class ProcessExecutor(AbstractExecutor):
                 self._start(handle, command, now_s)
 
     def _start(self, handle: Handle | None, start: Start, now_s: float) -> None:
-        if handle is not None and not self._reuse:
+        if handle is not None and not self._conduct.reuse:
             self._leave(handle)
             handle = None
         if handle is None:
             handle = self._spawn(start.slot)
-        handle.send(begin_order(start), now_s)
+        handle.send(begin_order(start, self._conduct.pack), now_s)
 
     def _spawn(self, slot: int) -> Handle:
         self._next_worker += 1
@@ -114,7 +126,7 @@ class ProcessExecutor(AbstractExecutor):
 
     def _leave(self, handle: Handle) -> None:
         """Give a process up; what it streamed before is still read when it is dead."""
-        handle.trial, handle.is_held = None, False
+        handle.talk.trial, handle.talk.is_held = None, False
         self._handles[handle.slot] = None
         self._leaving[handle.worker] = handle
         self._poll.unregister(handle.control)
@@ -141,13 +153,13 @@ class ProcessExecutor(AbstractExecutor):
 
     def _hear(self, handle: Handle) -> list[Message]:
         messages = handle.read_control()
-        if handle.unfit is not None:
+        if handle.talk.unfit is not None:
             self._replace(handle)
         return messages
 
     def _replace(self, handle: Handle) -> None:
         """Put a fresh process in the place of one that can't go on with what it was ordered."""
-        unanswered = handle.unanswered
+        unanswered = handle.talk.unanswered
         self._leave(handle)
         if isinstance(unanswered, Begin):
             self._spawn(handle.slot).send(unanswered, time.monotonic())
@@ -158,10 +170,26 @@ class ProcessExecutor(AbstractExecutor):
             if handle is None:
                 continue
             messages += handle.read_stream()
-            late = handle.unanswered is not None and now_s - handle.since_s > self._grace_s
-            if (late or handle.unfit is not None) and not handle.is_killed:
+            late = (
+                handle.talk.unanswered is not None
+                and now_s - handle.talk.since_s > self._conduct.unwind_grace_s
+            )
+            if (late or handle.talk.unfit is not None) and not handle.is_killed:
                 self._replace(handle)
+            elif self._is_silent(handle, now_s):
+                # Its exit is told by the template, and then what it streamed before is read.
+                handle.is_killed = True
+                handle.killed_for = (
+                    f"the trial reported nothing for {self._conduct.silence_s_max:g} s"
+                    f" (FailureConfig.report_timeout_s), so its process was killed"
+                )
+                self._launcher.kill(handle.worker)
         return messages
+
+    def _is_silent(self, handle: Handle, now_s: float) -> bool:
+        if self._conduct.silence_s_max is None or handle.talk.trial is None or handle.talk.is_held:
+            return False
+        return not handle.is_killed and now_s - handle.talk.heard_s > self._conduct.silence_s_max
 
     def _hear_template(self) -> list[Message]:
         answers = self._launcher.answers()
@@ -187,15 +215,15 @@ class ProcessExecutor(AbstractExecutor):
         self._poll.unregister(handle.control)
         del self._by_fd[handle.control.fileno()]
         handle.close()
-        if handle.trial is None:
+        if handle.talk.trial is None:
             return messages
-        begin = handle.unanswered
+        begin = handle.talk.unanswered
         if isinstance(begin, Begin) and (begin.trial, begin.attempt) not in self._sent_again:
             # It died before it began this attempt, so the attempt is not to blame; but only once.
             self._sent_again.add((begin.trial, begin.attempt))
             self._spawn(handle.slot).send(begin, time.monotonic())
         else:
-            messages.append(Died(handle.trial, handle.attempt, how))
+            messages.append(Died(handle.talk.trial, handle.talk.attempt, handle.killed_for or how))
         return messages
 
     def _template_died(self) -> list[Message]:
@@ -214,7 +242,8 @@ class ProcessExecutor(AbstractExecutor):
         deadline_s = time.monotonic() + grace_s
         messages: list[Message] = []
         while time.monotonic() < deadline_s and any(
-            handle is not None and isinstance(handle.unanswered, End) for handle in self._handles
+            handle is not None and isinstance(handle.talk.unanswered, End)
+            for handle in self._handles
         ):
             messages += self.wait(TICK_S / 10)
             for handle in filter(None, self._handles):

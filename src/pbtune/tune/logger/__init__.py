@@ -14,7 +14,6 @@ __all__ = [
     "CSVLoggerCallback",
     "JsonLoggerCallback",
     "LoggerCallback",
-    "TBXLoggerCallback",
 ]
 
 

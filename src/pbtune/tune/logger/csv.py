@@ -87,7 +87,9 @@ class CSVLoggerCallback(LoggerCallback):
     ) -> None:
         """See the base class."""
         if trial.trial_id not in self._tables:
+            # The start was told in an earlier session; this row is among the trial's.
             self._open(trial)
+            return
         self._tables[trial.trial_id].add(result)
 
     def log_trial_end(

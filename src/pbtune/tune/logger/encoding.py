@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+from pbtune.core.exact import flatten as flatten
+
 
 def dumps(value: object, **options: Any) -> str:  # noqa: ANN401  those of json.dumps
     """JSON as Tune writes it; Python's own ``json`` reads it, NaN too."""

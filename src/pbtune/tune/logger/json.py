@@ -35,7 +35,9 @@ class JsonLoggerCallback(LoggerCallback):
     ) -> None:
         """See the base class."""
         if trial.trial_id not in self._files:
+            # The start was told in an earlier session; this row is among the trial's.
             self._open(trial)
+            return
         file = self._files[trial.trial_id]
         file.write(f"{dumps(result)}\n")
         file.flush()
@@ -60,6 +62,6 @@ class JsonLoggerCallback(LoggerCallback):
         self.log_trial_end(trial)
         trial.init_local_path()
         path = Path(trial.local_path, RESULT_NAME)
-        file = path.open("w", encoding="utf-8")  # noqa: SIM115  closed when the trial ends
+        file = path.open("w", encoding="utf-8")
         self._files[trial.trial_id] = file
         file.writelines(f"{dumps(row)}\n" for row in trial.rows())

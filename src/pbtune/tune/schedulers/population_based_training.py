@@ -8,11 +8,14 @@ from pbtune.core.explore import (
     mutations_from_space,
     validate_mutations,
 )
+from pbtune.core.pacing import Growth
 from pbtune.core.schedulers.base import AbstractScheduler
 from pbtune.core.schedulers.pbt import PBT
+from pbtune.core.selection import AbstractSelection
 from pbtune.errors import SettingsError, SpaceError
 from pbtune.tune.configs import check_mode
 from pbtune.tune.schedulers.base import AbstractTuneScheduler
+from pbtune.tune.schedulers.options import check, check_population, growth_of, selection_of
 
 
 @final
@@ -38,6 +41,10 @@ class PopulationBasedTraining(AbstractTuneScheduler):
         replace_failed: With ``synch``: a member that failed for good is replaced by a copy of a
             survivor. Ours.
         straggler_timeout_s: With ``synch``: how long members wait for the others, > 0. Ours.
+        selection: "truncation", "tournament", "t-test", "gap", or one of their structs. Ours.
+        interval_growth: Double the interval every so many generations, or on "stagnation". Ours.
+        backtrack: Whether copies are made of the best checkpoint ever, which is kept for that,
+            rather than of a member's last. Ours.
 
     Raises:
         SettingsError: If a value is out of its range.
@@ -63,6 +70,9 @@ class PopulationBasedTraining(AbstractTuneScheduler):
         *,
         replace_failed: bool = False,
         straggler_timeout_s: float | None = None,
+        selection: str | AbstractSelection = "truncation",
+        interval_growth: str | int | Growth | None = None,
+        backtrack: bool = False,
     ) -> None:
         self.metric = metric
         self.mode = mode
@@ -81,24 +91,23 @@ class PopulationBasedTraining(AbstractTuneScheduler):
         self.synch = synch
         self.replace_failed = replace_failed
         self.straggler_timeout_s = straggler_timeout_s
+        self.selection = selection_of(selection)
+        self.growth = growth_of(interval_growth)
+        self.backtrack = backtrack
         self._check_ranges()
 
     def _check_ranges(self) -> None:
         check_mode(self.mode)
-        interval, explored = self.perturbation_interval, self.exploration
-        _check("perturbation_interval", interval, interval > 0, "> 0")
-        _check("burn_in_period", self.burn_in_period, self.burn_in_period >= 0, ">= 0")
-        fraction = self.quantile_fraction
-        in_half = 0 <= fraction <= 0.5  # noqa: PLR2004  half of the population
-        _check("quantile_fraction", fraction, in_half, "in [0, 0.5]")
+        explored = self.exploration
+        check_population(self.perturbation_interval, self.burn_in_period, self.quantile_fraction)
         probability = explored.resample_probability
-        _check("resample_probability", probability, 0 <= probability <= 1, "in [0, 1]")
+        check("resample_probability", probability, 0 <= probability <= 1, "in [0, 1]")
         factors = explored.perturbation_factors
         positive = len(factors) > 0 and all(it > 0 for it in factors)
-        _check("perturbation_factors", factors, positive, "factors > 0")
+        check("perturbation_factors", factors, positive, "factors > 0")
         timeout_s = self.straggler_timeout_s
         if timeout_s is not None:
-            _check("straggler_timeout_s", timeout_s, timeout_s > 0, "> 0")
+            check("straggler_timeout_s", timeout_s, timeout_s > 0, "> 0")
         if not self.synch and (self.replace_failed or timeout_s is not None):
             message = "replace_failed and straggler_timeout_s are for synch=True"
             raise SettingsError(message)
@@ -136,10 +145,7 @@ class PopulationBasedTraining(AbstractTuneScheduler):
             synch=self.synch,
             replace_failed=self.replace_failed,
             straggler_timeout_s=self.straggler_timeout_s,
+            selection=self.selection,
+            growth=self.growth,
+            backtrack=self.backtrack,
         )
-
-
-def _check(name: str, value: object, is_good: bool, expected: str) -> None:  # noqa: FBT001
-    if not is_good:
-        message = f"{name} must be {expected}, not {value!r}"
-        raise SettingsError(message)

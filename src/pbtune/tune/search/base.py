@@ -2,11 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import Any, Final
 
 import msgspec
 
 from pbtune.core.sampling import Initial
 from pbtune.errors import SettingsError
+
+LIMIT: Final = "max_concurrent_trials"
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -72,3 +75,24 @@ def checked_limit(max_concurrent: object) -> int:
         message = f"max_concurrent must be an int >= 0, where 0 is no limit, not {max_concurrent!r}"
         raise SettingsError(message)
     return int(max_concurrent)
+
+
+def agreed(search_alg: object, name: str, given: Any) -> Any:  # noqa: ANN401  any setting
+    """A setting of TuneConfig's that a searcher may bring instead.
+
+    Raises:
+        SettingsError: If both name it and differ, or ``search_alg`` is no searcher of pbtune's.
+    """
+    if search_alg is None:
+        return given
+    if not isinstance(search_alg, AbstractSearcher):
+        message = (
+            f"search_alg must be one of pbtune.tune.search, not {type(search_alg).__module__}."
+            f"{type(search_alg).__qualname__}"
+        )
+        raise SettingsError(message)
+    theirs = (search_alg.max_concurrent or None) if name == LIMIT else getattr(search_alg, name)
+    if given is not None and theirs is not None and given != theirs:
+        message = f"{name} is given twice: to TuneConfig and to search_alg. Leave one out."
+        raise SettingsError(message)
+    return theirs if given is None else given

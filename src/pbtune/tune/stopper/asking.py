@@ -4,13 +4,15 @@ from collections.abc import Callable
 from typing import Final, final
 
 from pbtune.core.decisions import Started
+from pbtune.core.events import Opened
 from pbtune.core.exact import flatten
 from pbtune.core.space import UserCalls
-from pbtune.core.trial import Trial
+from pbtune.core.trial import Config, Trial
 from pbtune.driver.stops import AbstractStops
 from pbtune.journal.base import ReportRow
-from pbtune.journal.reader import StoredReport
+from pbtune.journal.reader import JournalReader, StoredReport
 from pbtune.reporting.rows import fill
+from pbtune.reporting.snapshot import RunView
 from pbtune.tune.stopper.function_stopper import FunctionStopper
 from pbtune.tune.stopper.noop import NoopStopper
 from pbtune.tune.stopper.stopper import CombinedStopper, Stopper
@@ -42,9 +44,8 @@ class Stops(AbstractStops):
 
     def ends(self, trial: Trial, row: ReportRow) -> str:
         """See the base class."""
-        address = f"{self._seed}/stop/{row.trial}/{row.attempt}.{row.step}"
-        result = self._result(trial, row)
-        if self._calls.call(_truth, (self._stopper, row.trial, result), address):
+        report, start = self._read(trial, row)
+        if self._ask(report, start, trial.config):
             return f"{_name(self._stopper)} stopped it"
         return ""
 
@@ -55,7 +56,21 @@ class Stops(AbstractStops):
             return f"{_name(self._stopper)} stopped the run"
         return ""
 
-    def _result(self, trial: Trial, row: ReportRow) -> dict[str, object]:
+    def recall(self, reader: JournalReader) -> None:
+        """Let the stopper see what it saw before the run was taken up again.
+
+        Its answers are in the journal; only what it remembers is needed.
+        """
+        view = RunView(reader)
+        for report in reader.reports(superseded=True):
+            start = view.starts[report.trial, report.attempt]
+            config = view.configs[report.trial, report.segment]
+            self._ask(report, start, config)
+        spent_s = _seconds(reader)
+        for timeout in _timeouts(self._stopper):
+            timeout.spent(spent_s)
+
+    def _read(self, trial: Trial, row: ReportRow) -> tuple[StoredReport, Started]:
         start = self._started.get(row.trial)
         if start is None or start.attempt != row.attempt:
             # Every report is seen, so the trial still stands where the attempt began.
@@ -75,9 +90,14 @@ class Stops(AbstractStops):
             checkpoint=row.checkpoint,
             superseded_by=None,
         )
-        result = fill(report, self._before.get(row.trial), start, trial.config)
-        self._before[row.trial] = report
-        return {**flatten(result), **result}
+        return report, start
+
+    def _ask(self, report: StoredReport, start: Started, config: Config) -> object:
+        address = f"{self._seed}/stop/{report.trial}/{report.attempt}.{report.step}"
+        result = fill(report, self._before.get(report.trial), start, config)
+        self._before[report.trial] = report
+        args = (self._stopper, report.trial, {**flatten(result), **result})
+        return self._calls.call(_truth, args, address)
 
 
 def sees_reports(stopper: Stopper) -> bool:
@@ -85,6 +105,22 @@ def sees_reports(stopper: Stopper) -> bool:
     if isinstance(stopper, CombinedStopper):
         return any(sees_reports(it) for it in stopper.stoppers)
     return not isinstance(stopper, _BLIND)
+
+
+def _timeouts(stopper: Stopper) -> list[TimeoutStopper]:
+    if isinstance(stopper, CombinedStopper):
+        return [it for part in stopper.stoppers for it in _timeouts(part)]
+    return [stopper] if isinstance(stopper, TimeoutStopper) else []
+
+
+def _seconds(reader: JournalReader) -> float:
+    """How long the sessions of a run have taken, without the time between them."""
+    total_s, began_s, last_s = 0.0, 0.0, 0.0
+    for entry in reader.entries():
+        if isinstance(entry.record, Opened):
+            total_s, began_s = total_s + last_s - began_s, entry.at
+        last_s = entry.at
+    return total_s + last_s - began_s
 
 
 def _truth(stopper: Stopper, trial: str, result: dict[str, object]) -> bool:

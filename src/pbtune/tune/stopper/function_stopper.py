@@ -6,12 +6,14 @@ from typing import Any, final
 from pbtune.errors import SettingsError
 from pbtune.tune.stopper.stopper import Stopper
 
+Function = Callable[[str, dict[str, Any]], bool]
+
 
 @final
 class FunctionStopper(Stopper):
     """Ends a trial when ``function(trial_id, result)`` is true."""
 
-    def __init__(self, function: Callable[[str, dict[str, Any]], bool]) -> None:
+    def __init__(self, function: Function) -> None:
         self._function = function
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:

@@ -31,14 +31,19 @@ class TimeoutStopper(Stopper):
         self.timeout_s = float(seconds)
         self._now_s = now_s
         self._began_s: float | None = None
+        self._spent_s = 0.0
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         """See the base class."""
         del trial_id, result
         return False
 
+    def spent(self, seconds: float) -> None:
+        """Take what earlier sessions of a resumed run have used off the budget."""
+        self._spent_s += seconds
+
     def stop_all(self) -> bool:
         """See the base class."""
         if self._began_s is None:
             self._began_s = self._now_s()
-        return self._now_s() - self._began_s >= self.timeout_s
+        return self._spent_s + self._now_s() - self._began_s >= self.timeout_s

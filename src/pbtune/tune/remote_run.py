@@ -1,0 +1,72 @@
+"""Runs whose storage is a URL: their journal is on this machine's disk, and its copy at the URL."""
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from pbtune.checkpoints.remote import Remote, default_cache
+from pbtune.driver.backing import BESIDE
+from pbtune.driver.run_folder import DATABASE
+from pbtune.errors import SettingsError
+from pbtune.journal.backup import last_record
+
+PATIENCE_S: Final = 20.0
+"""For how long the driver waits for a storage; workers, who hold something, wait for ever."""
+_SEPARATOR: Final = "://"
+
+
+def is_url(path: object) -> bool:
+    """Whether a storage path is a URL."""
+    return _SEPARATOR in os.fspath(path) if isinstance(path, (str, os.PathLike)) else False
+
+
+def local_root(url: str) -> Path:
+    """The local folder for the runs of a URL; two URLs have two."""
+    digest = hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:8]
+    return default_cache() / f"remote-{digest}"
+
+
+def check_storage(url: str, executor: str) -> None:
+    """Raise if workers couldn't reach a storage, or nobody can.
+
+    Raises:
+        SettingsError: If it is in this process's memory, and the workers aren't in this process.
+        StorageUnreachable: If it doesn't take a file.
+    """
+    if url.startswith("memory://") and executor != "inline":
+        message = (
+            f"storage_path={url!r} is in this process's memory, where workers can't see it: give"
+            f' another URL, or use pbtune.init(executor="inline")'
+        )
+        raise SettingsError(message)
+    Remote(url, PATIENCE_S).check()
+
+
+def fetched(url: str) -> Path:
+    """The local folder of a run at a URL, with the newest journal that is anywhere.
+
+    Args:
+        url: The run's own, "s3://bucket/runs/name".
+    """
+    root, _, name = url.rstrip("/").rpartition("/")
+    run_dir = local_root(root) / name
+    remote = Remote(url, PATIENCE_S)
+    if DATABASE not in remote.names():
+        return run_dir
+    run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.TemporaryDirectory(dir=run_dir, prefix=".tmp-journal-") as folder:
+        copy = Path(folder, DATABASE)
+        remote.download({DATABASE: str(copy)})
+        if last_record(copy) > last_record(run_dir / DATABASE):
+            for suffix in ("-wal", "-shm"):
+                (run_dir / f"{DATABASE}{suffix}").unlink(missing_ok=True)
+            copy.chmod(0o600)
+            copy.rename(run_dir / DATABASE)
+        beside = Path(folder, BESIDE)
+        if not (run_dir / BESIDE).is_file() and BESIDE in remote.names():
+            remote.download({BESIDE: str(beside)})
+            beside.chmod(0o600)
+            beside.rename(run_dir / BESIDE)
+    return run_dir
