@@ -16,8 +16,6 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks.problem import (
     FACTORS,
     FIRST_CONFIG,
@@ -74,18 +72,15 @@ def train_interval(member: Member) -> bool:
 
 
 def save(member: Member) -> None:
-    """Write a checkpoint as the example does, copy it to its place, and delete the worst."""
+    """Write a checkpoint as the example does, move it to its place, and delete the worst."""
     target = member.folder / f"checkpoint_{member.saved_count:06d}"
     member.saved_count += 1
-    with tempfile.TemporaryDirectory() as directory:
-        state = {"acc": member.accuracy, "step": member.step}
-        with open(f"{directory}/checkpoint.json", "w") as file:  # noqa: PTH123 - as the example
-            json.dump(state, file)
-        # Under another name first: a checkpoint is whole or absent.
-        half = member.folder / f".{target.name}"
-        half.mkdir()
-        shutil.copyfile(f"{directory}/checkpoint.json", half / "checkpoint.json")
-        half.rename(target)
+    # Under another name first: a checkpoint is whole or absent.
+    half = member.folder / f".{target.name}"
+    half.mkdir()
+    state = {"acc": member.accuracy, "step": member.step}
+    (half / "checkpoint.json").write_text(json.dumps(state))
+    half.rename(target)
     member.latest = target
     member.kept.append((member.accuracy, target))
     while len(member.kept) > KEEP:
@@ -156,7 +151,6 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     seed = parser.parse_args().seed
     random.seed(seed)
-    np.random.seed(seed)
     with tempfile.TemporaryDirectory() as folder:
         start_s = time.perf_counter()
         population, exploit_count = train_population(Path(folder))

@@ -3,8 +3,6 @@
 import random
 from dataclasses import dataclass
 
-import numpy as np
-
 MIDPOINT = 100.0
 GOAL = 2 * MIDPOINT
 TOLERANCE = 3.0
@@ -41,7 +39,7 @@ def advanced(accuracy: float, lr: float) -> Point:
         accuracy += random.random() / q_err
     elif lr > optimal_lr:
         accuracy -= (q_err - TOLERANCE) * random.random()
-    accuracy += NOISE * np.random.normal()
+    accuracy += NOISE * random.gauss(0.0, 1.0)
     return Point(max(0.0, accuracy), optimal_lr, q_err)
 
 

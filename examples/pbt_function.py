@@ -20,10 +20,7 @@ copy one at the top, and perturb its learning rate.
 import argparse
 import json
 import random
-import tempfile
 from pathlib import Path
-
-import numpy as np
 
 import pbtune
 from pbtune import tune
@@ -50,7 +47,7 @@ def next_accuracy(accuracy: float, lr: float) -> float:
         accuracy += random.random() / error
     elif lr > best:
         accuracy -= (error - TOLERANCE) * random.random()
-    return max(0.0, accuracy + NOISE * np.random.normal())
+    return max(0.0, accuracy + NOISE * random.gauss(0.0, 1.0))
 
 
 def load_state() -> tuple[float, int]:
@@ -77,10 +74,10 @@ def pbt_function(config: dict) -> None:
             "done": accuracy > 2 * PEAK_ACCURACY,
         }
         if step % config["checkpoint_interval"] == 0:
-            with tempfile.TemporaryDirectory() as folder:
+            with tune.new_checkpoint() as folder:
                 state = {"acc": accuracy, "step": step}
                 Path(folder, "checkpoint.json").write_text(json.dumps(state))
-                tune.report(metrics, checkpoint=tune.Checkpoint.from_directory(folder))
+            tune.report(metrics, checkpoint=tune.Checkpoint.from_directory(folder))
         else:
             tune.report(metrics)
         step += 1

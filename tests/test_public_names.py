@@ -1,9 +1,11 @@
 """The names that scripts may use, and what importing them costs."""
 
+import ast
 import inspect
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -106,3 +108,25 @@ def test_asking_the_command_line_for_help_imports_no_verb():
     code = "import contextlib, io\nwith contextlib.redirect_stdout(io.StringIO()):\n {}\n"
     statement = code.format(helped.replace("\n", "\n "))
     assert loaded_by(statement) & {"rich", "numpy", "matplotlib", "pbtune.cli.plot"} == set()
+
+
+@pytest.mark.slow
+def test_every_name_can_be_the_first_one_that_a_script_asks_for():
+    code = (
+        "import importlib, sys\n"
+        "import pbtune.tune\n"
+        "for name in pbtune.tune.__all__:\n"
+        "    for module in [it for it in sys.modules if it.split('.')[0] == 'pbtune']:\n"
+        "        del sys.modules[module]\n"
+        "    getattr(importlib.import_module('pbtune.tune'), name)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_names_that_come_when_asked_for_are_those_that_types_know():
+    tree = ast.parse(Path(tune.__file__).read_text(encoding="utf-8"))
+    (guarded,) = [it for it in tree.body if isinstance(it, ast.If)]
+    known = {alias.name for node in guarded.body for alias in node.names}
+    assert known == set(tune._PLACES) | tune._PACKAGES
+    assert known <= set(dir(tune))

@@ -12,10 +12,24 @@
 >>> results = tuner.fit()
 """
 
+from typing import TYPE_CHECKING
+
 from pbtune import train as train
 from pbtune import tune as tune
-from pbtune.tune.cluster import init as init
-from pbtune.tune.cluster import shutdown as shutdown
 from pbtune.version import __version__ as __version__
 
+if TYPE_CHECKING:
+    from pbtune.tune.cluster import init as init
+    from pbtune.tune.cluster import shutdown as shutdown
+
 __all__ = ["__version__", "init", "shutdown", "train", "tune"]
+
+
+def __getattr__(name: str) -> object:
+    # Imported when it is asked for, as in ``pbtune.tune``: every worker imports this package.
+    if name in {"init", "shutdown"}:
+        from pbtune.tune import cluster  # noqa: PLC0415  heavy for a worker
+
+        return getattr(cluster, name)
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)

@@ -6,7 +6,7 @@ from pbtune.core.decisions import Completed, Created, Exploited, Started
 from pbtune.core.events import Failed, Opened, Saved
 from pbtune.journal.reader import JournalReader
 from pbtune.journal.sqlite import SqliteJournal
-from pbtune.reporting.rows import all_filled
+from pbtune.reporting.rows import TrialRows
 from pbtune.reporting.snapshot import RunView
 from pbtune.tune import results
 
@@ -15,7 +15,7 @@ BEGUN = [Opened(1), Created("t0", 0, {"lr": 1.0}), Started("t0", 1, 0, 0, 0, 0.0
 
 def shown(folder, trial="t0"):
     with JournalReader(folder) as reader:
-        return all_filled(RunView(reader), reader.reports(trial))
+        return list(TrialRows(RunView(reader), reader.reports(trial)))
 
 
 def test_the_keys_that_tune_fills_in_are_there(made_up, row):

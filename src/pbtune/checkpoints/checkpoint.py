@@ -3,7 +3,6 @@
 import os
 import shutil
 import tempfile
-import uuid
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,7 +86,7 @@ class Checkpoint:
         if not os.path.isdir(self.path):  # noqa: PTH112
             raise _missing(self.path)
         if path is None:
-            target = Path(tempfile.gettempdir(), f"checkpoint_tmp_{uuid.uuid4().hex}")
+            target = Path(tempfile.gettempdir(), f"checkpoint_tmp_{os.urandom(16).hex()}")
             target.mkdir(mode=0o700)
         else:
             target = Path(path)

@@ -1,10 +1,9 @@
 """Copies of directories: by reflink or inside the kernel where the file system can."""
 
 import errno
-import hashlib
 import os
 import stat
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -21,6 +20,21 @@ class Tree(msgspec.Struct, frozen=True):
     bytes: int
     file_count: int
     digest: str
+
+
+class Digest(Protocol):
+    """What ``hashlib`` makes."""
+
+    def update(self, data: bytes, /) -> None:
+        """Take more."""
+
+    def digest(self) -> bytes:
+        """Of what it was given so far."""
+        ...
+
+    def hexdigest(self) -> str:
+        """The same, to be read."""
+        ...
 
 
 Part = tuple[str, int, bytes]
@@ -82,7 +96,7 @@ def _copy_file(source: str, target: str, *, sync: bool) -> tuple[int, bytes]:
 
 def _copy_by_reading(from_fd: int, to_fd: int, size: int) -> tuple[int, bytes]:
     content = os.read(from_fd, size + 1)
-    digest, length = hashlib.sha256(content), len(content)
+    digest, length = sha256(content), len(content)
     _write(to_fd, content)
     # What has grown since its size was asked for is read to its end.
     while length != size and (content := os.read(from_fd, _CHUNK_BYTES)):
@@ -112,6 +126,13 @@ def _write(fd: int, data: bytes) -> None:
         view = view[os.write(fd, view) :]
 
 
+def sha256(content: bytes = b"") -> Digest:
+    """A SHA-256. Loading OpenSSL takes 4 ms, which no start of a run should wait for."""
+    import hashlib  # noqa: PLC0415  heavy
+
+    return hashlib.sha256(content)
+
+
 def sync_directory(path: str) -> None:
     """Make a directory's names survive a loss of power; no effect where directories can't be."""
     if os.name == "nt":
@@ -137,7 +158,7 @@ def measure(path: str) -> Tree:
 
 def _digest(fd: int, size: int) -> tuple[int, bytes]:
     content = os.read(fd, min(size, _CHUNK_BYTES) + 1)
-    digest, length = hashlib.sha256(content), len(content)
+    digest, length = sha256(content), len(content)
     while length != size and (content := os.read(fd, _CHUNK_BYTES)):
         digest.update(content)
         length += len(content)
@@ -145,7 +166,7 @@ def _digest(fd: int, size: int) -> tuple[int, bytes]:
 
 
 def _tree(parts: list[Part]) -> Tree:
-    digest = hashlib.sha256()
+    digest = sha256()
     for name, length, inner in sorted(parts):
         digest.update(f"{name}\0{length}\0".encode(errors="surrogateescape"))
         digest.update(inner)

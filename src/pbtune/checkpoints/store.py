@@ -189,13 +189,13 @@ class LocalStore(AbstractCheckpointStore):
 
     def delete(self, checkpoint: str) -> None:
         """See the base class. First renamed, so that half a checkpoint never bears its name."""
-        path = self._run_dir / checkpoint
-        doomed = path.with_name(f"{_TEMPORARY}deleted-{path.name}")
+        trial, _, name = checkpoint.rpartition("/")
+        doomed = f"{self._root}/{trial}/{_TEMPORARY}deleted-{name}"
         try:
-            path.rename(doomed)
+            os.rename(f"{self._root}/{checkpoint}", doomed)  # noqa: PTH104  the hot path
         except FileNotFoundError:
             return
-        remove_tree(str(doomed))
+        remove_tree(doomed)
 
     def sweep(self, known: Iterable[str]) -> list[str]:
         """See the base class."""

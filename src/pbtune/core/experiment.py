@@ -151,8 +151,9 @@ def put(
     trials = dict(state.trials)
     trials[new.id] = new
     changes: dict[str, object] = {"trials": trials}
-    before, after = _ranking_entry(old), _ranking_entry(new)
-    if before != after:
+    was_live, is_live = old.is_live, new.is_live
+    if old.rank is not new.rank or was_live is not is_live:
+        before, after = _ranking_entry(old), _ranking_entry(new)
         ranking = state.ranking if before is None else removed(state.ranking, before)
         changes["ranking"] = ranking if after is None else added(ranking, after)
     was, waits = _waiting_entry(old), _waiting_entry(new)
@@ -161,9 +162,9 @@ def put(
         changes["waiting"] = waiting if waits is None else added(waiting, waits)
     if old.slot != new.slot:
         changes["slots"] = _moved_slot(state.slots, old.slot, new)
-    if old.is_live is not new.is_live:
-        changes["live_count"] = state.live_count + (1 if new.is_live else -1)
-    gated_before, gated = old.is_live and old.is_gated, new.is_live and new.is_gated
+    if was_live is not is_live:
+        changes["live_count"] = state.live_count + (1 if is_live else -1)
+    gated_before, gated = was_live and old.is_gated, is_live and new.is_gated
     if gated_before is not gated:
         changes["gated_count"] = state.gated_count + (1 if gated else -1)
     gained, lost = [*new.pins(), *gained], [*old.pins(), *lost]

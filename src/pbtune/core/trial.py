@@ -39,6 +39,9 @@ member that failed for good.
 """
 
 ENDED: Final = frozenset({Status.DONE, Status.FAILED})
+# Asked many times a report, and an Enum's hash is Python code.
+_DONE: Final = Status.DONE
+_FAILED: Final = Status.FAILED
 
 
 class RestorePoint(msgspec.Struct, frozen=True):
@@ -139,7 +142,7 @@ class Trial(msgspec.Struct, frozen=True):
     @property
     def is_live(self) -> bool:
         """Whether the trial may still train."""
-        return self.status not in ENDED
+        return self.status is not _DONE and self.status is not _FAILED
 
     def pins(self) -> list[str]:
         """The checkpoints pinned by this trial, besides those that it ``kept``; repeats allowed.

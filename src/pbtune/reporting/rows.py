@@ -1,7 +1,8 @@
 """Reports as Tune shows them: what the user reported, with the keys that Tune fills in."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Container, Iterable, Sequence
+from typing import cast, final, overload
 
 from pbtune.core.decisions import Started
 from pbtune.core.trial import ENDED, Config
@@ -55,13 +56,55 @@ def fill(
     }
 
 
-def all_filled(view: RunView, reports: Iterable[StoredReport]) -> list[dict[str, object]]:
-    """One trial's reports in order; the last one of a trial that has ended is ``done``."""
-    rows: list[dict[str, object]] = []
-    before: StoredReport | None = None
-    for report in reports:
-        rows.append(filled(view, report, before))
-        before = report
-    if before is not None and view.experiment.trials[before.trial].status in ENDED:
-        rows[-1]["done"] = True
-    return rows
+@final
+class TrialRows(Sequence[dict[str, object]]):
+    """One trial's reports in order, each filled when it is asked for: most never are.
+
+    Args:
+        view: The run, as of the moment in which the reports were read.
+        reports: The trial's.
+        own: What becomes of a config before it is shown.
+    """
+
+    def __init__(
+        self,
+        view: RunView,
+        reports: Iterable[StoredReport],
+        own: Callable[[Config], Config] | None = None,
+    ) -> None:
+        self._reports = list(reports)
+        self._view = view
+        self._own = own
+
+    def __len__(self) -> int:
+        """How many reports there are."""
+        return len(self._reports)
+
+    @overload
+    def __getitem__(self, at: int) -> dict[str, object]: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[dict[str, object]]: ...
+    def __getitem__(self, at: int | slice) -> dict[str, object] | list[dict[str, object]]:
+        """One row, or several."""
+        places = range(len(self))[at]
+        if isinstance(places, int):
+            return self._row(places)
+        return [self._row(place) for place in places]
+
+    def of_checkpoints(self, names: Container[str]) -> dict[str, dict[str, object]]:
+        """The rows of reports with one of these checkpoints ("t0/checkpoint_000010")."""
+        return {
+            report.checkpoint: self._row(place)
+            for place, report in enumerate(self._reports)
+            if report.checkpoint is not None and report.checkpoint in names
+        }
+
+    def _row(self, place: int) -> dict[str, object]:
+        report = self._reports[place]
+        row = filled(self._view, report, self._reports[place - 1] if place else None)
+        if self._own is not None:
+            row["config"] = self._own(cast("Config", row["config"]))
+        is_last = place == len(self) - 1
+        if is_last and self._view.experiment.trials[report.trial].status in ENDED:
+            row["done"] = True
+        return row

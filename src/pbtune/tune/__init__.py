@@ -1,7 +1,13 @@
 """What a user types: Ray Tune's names, and a few of ours.
 
 Ours are ``checkpoint_due`` and ``new_checkpoint``, and ``TuneConfig(seed=...)``.
+
+What a training function needs is imported at once. The rest comes when it is first asked for
+(PEP 562): every worker imports this package, and none of them needs the tuner.
 """
+
+import importlib
+from typing import TYPE_CHECKING, Final
 
 from pbtune.checkpoints.checkpoint import Checkpoint as Checkpoint
 from pbtune.core.space import choice as choice
@@ -18,39 +24,71 @@ from pbtune.core.space import randn as randn
 from pbtune.core.space import sample_from as sample_from
 from pbtune.core.space import uniform as uniform
 from pbtune.errors import PbtuneError as TuneError
-from pbtune.tune import schedulers as schedulers
-from pbtune.tune import search as search
-from pbtune.tune.analysis import ExperimentAnalysis as ExperimentAnalysis
-from pbtune.tune.callback import Callback as Callback
-from pbtune.tune.configs import CheckpointConfig as CheckpointConfig
-from pbtune.tune.configs import FailureConfig as FailureConfig
-from pbtune.tune.configs import RunConfig as RunConfig
-from pbtune.tune.configs import TuneConfig as TuneConfig
-from pbtune.tune.entry_points import run as run
-from pbtune.tune.entry_points import run_experiments as run_experiments
-from pbtune.tune.execution import PbtuneWarning as PbtuneWarning
-from pbtune.tune.experiment import Experiment as Experiment
-from pbtune.tune.parameters import with_parameters as with_parameters
-from pbtune.tune.progress_reporter import CLIReporter as CLIReporter
-from pbtune.tune.progress_reporter import JupyterNotebookReporter as JupyterNotebookReporter
-from pbtune.tune.progress_reporter import ProgressReporter as ProgressReporter
-from pbtune.tune.registry import register_env as register_env
-from pbtune.tune.registry import register_trainable as register_trainable
-from pbtune.tune.resources import PlacementGroupFactory as PlacementGroupFactory
-from pbtune.tune.resources import with_resources as with_resources
-from pbtune.tune.results import Result as Result
-from pbtune.tune.results import ResultGrid as ResultGrid
-from pbtune.tune.schedule import Schedule as Schedule
-from pbtune.tune.search import create_searcher as create_searcher
-from pbtune.tune.stopper import Stopper as Stopper
-from pbtune.tune.trainable import Trainable as Trainable
-from pbtune.tune.tuner import Tuner as Tuner
 from pbtune.worker.api import TuneContext as TuneContext
 from pbtune.worker.api import checkpoint_due as checkpoint_due
 from pbtune.worker.api import get_checkpoint as get_checkpoint
 from pbtune.worker.api import get_context as get_context
 from pbtune.worker.api import new_checkpoint as new_checkpoint
 from pbtune.worker.api import report as report
+
+if TYPE_CHECKING:
+    from pbtune.tune import schedulers as schedulers
+    from pbtune.tune import search as search
+    from pbtune.tune.analysis import ExperimentAnalysis as ExperimentAnalysis
+    from pbtune.tune.callback import Callback as Callback
+    from pbtune.tune.configs import CheckpointConfig as CheckpointConfig
+    from pbtune.tune.configs import FailureConfig as FailureConfig
+    from pbtune.tune.configs import RunConfig as RunConfig
+    from pbtune.tune.configs import TuneConfig as TuneConfig
+    from pbtune.tune.entry_points import run as run
+    from pbtune.tune.entry_points import run_experiments as run_experiments
+    from pbtune.tune.execution import PbtuneWarning as PbtuneWarning
+    from pbtune.tune.experiment import Experiment as Experiment
+    from pbtune.tune.parameters import with_parameters as with_parameters
+    from pbtune.tune.progress_reporter import CLIReporter as CLIReporter
+    from pbtune.tune.progress_reporter import JupyterNotebookReporter as JupyterNotebookReporter
+    from pbtune.tune.progress_reporter import ProgressReporter as ProgressReporter
+    from pbtune.tune.registry import register_env as register_env
+    from pbtune.tune.registry import register_trainable as register_trainable
+    from pbtune.tune.resources import PlacementGroupFactory as PlacementGroupFactory
+    from pbtune.tune.resources import with_resources as with_resources
+    from pbtune.tune.results import Result as Result
+    from pbtune.tune.results import ResultGrid as ResultGrid
+    from pbtune.tune.schedule import Schedule as Schedule
+    from pbtune.tune.search import create_searcher as create_searcher
+    from pbtune.tune.stopper import Stopper as Stopper
+    from pbtune.tune.trainable import Trainable as Trainable
+    from pbtune.tune.tuner import Tuner as Tuner
+
+_PLACES: Final = {
+    "CLIReporter": "progress_reporter",
+    "Callback": "callback",
+    "CheckpointConfig": "configs",
+    "Experiment": "experiment",
+    "ExperimentAnalysis": "analysis",
+    "FailureConfig": "configs",
+    "JupyterNotebookReporter": "progress_reporter",
+    "PbtuneWarning": "execution",
+    "PlacementGroupFactory": "resources",
+    "ProgressReporter": "progress_reporter",
+    "Result": "results",
+    "ResultGrid": "results",
+    "RunConfig": "configs",
+    "Schedule": "schedule",
+    "Stopper": "stopper",
+    "Trainable": "trainable",
+    "TuneConfig": "configs",
+    "Tuner": "tuner",
+    "create_searcher": "search",
+    "register_env": "registry",
+    "register_trainable": "registry",
+    "run": "entry_points",
+    "run_experiments": "entry_points",
+    "with_parameters": "parameters",
+    "with_resources": "resources",
+}
+"""Which module has a name that is imported when it is asked for."""
+_PACKAGES: Final = frozenset({"schedulers", "search"})
 
 __all__ = [
     "CLIReporter",
@@ -102,3 +140,18 @@ __all__ = [
     "with_parameters",
     "with_resources",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name in _PACKAGES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name not in _PLACES:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    value = getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

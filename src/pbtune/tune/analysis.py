@@ -15,7 +15,7 @@ from pbtune.errors import NoResult, SettingsError
 from pbtune.journal.reader import JournalReader
 from pbtune.reporting.observed import ObservedTrial
 from pbtune.reporting.snapshot import RunView
-from pbtune.tune.configs import check_mode
+from pbtune.tune.modes import check_mode
 from pbtune.tune.optional import pandas
 from pbtune.tune.results import SCOPES, Result, ResultGrid, check_local, scored
 

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, cast, final
 
 from pbtune.errors import SettingsError
 from pbtune.tune.callback import Callback
+from pbtune.tune.modes import check_mode
 from pbtune.tune.progress_reporter import ProgressReporter
 from pbtune.tune.remote_run import is_url, local_root
 from pbtune.tune.schedulers.base import AbstractTuneScheduler
@@ -19,13 +20,6 @@ from pbtune.tune.stopper.stopper import Stopper
 Mode = Literal["max", "min"]
 DEFAULT_STORAGE = "pbtune_results"
 LOG_NAMES: Final = ("output.log", "output.log")
-
-
-def check_mode(mode: object) -> None:
-    """Raise SettingsError unless the mode is one of Tune's two, or None."""
-    if mode not in {None, "max", "min"}:
-        message = f'mode must be "max" or "min", not {mode!r}'
-        raise SettingsError(message)
 
 
 class _Settings(ABC):  # noqa: B024  nothing is left open: it only shows what it was given

@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast, final
 
@@ -15,9 +16,9 @@ from pbtune.core.values import resolved
 from pbtune.errors import NoResult, NotInPbtune, SettingsError, TrialFailed
 from pbtune.journal.reader import JournalReader
 from pbtune.reporting.plots import plot_run
-from pbtune.reporting.rows import all_filled
+from pbtune.reporting.rows import TrialRows
 from pbtune.reporting.snapshot import RunView
-from pbtune.tune.configs import check_mode
+from pbtune.tune.modes import check_mode
 from pbtune.tune.optional import pandas
 from pbtune.tune.schedule import Schedule
 
@@ -50,14 +51,13 @@ class Result:
         path: The trial's folder.
         error: The exception that ended the trial; None if it ended well.
         best_checkpoints: [(checkpoint, metrics)] of those that are kept, the worst score first.
-        rows: Every report, in order, each as ``metrics``.
         schedule: The hyperparameters that led here, from the first step on.
     """
 
     def __init__(
         self,
         trial: Trial,
-        rows: list[dict[str, object]],
+        rows: TrialRows,
         error: TrialFailed | None,
         run: RunFacts,
     ) -> None:
@@ -71,20 +71,29 @@ class Result:
         self.config: dict[str, Any] = trial.config
         point = trial.restore
         self.checkpoint = None if point is None else Checkpoint(str(run_dir / point.checkpoint))
-        by_name = {row["checkpoint_dir_name"]: row for row in rows}
-        kept: list[tuple[Checkpoint, dict[str, Any]]] = []
-        for keep in trial.kept:
-            metrics = by_name.get(keep.checkpoint.rpartition("/")[2], {})
-            kept.append((Checkpoint(str(run_dir / keep.checkpoint)), metrics))
+        names = [keep.checkpoint for keep in trial.kept]
+        by_name = rows.of_checkpoints(names)
+        kept: list[tuple[Checkpoint, dict[str, Any]]] = [
+            (Checkpoint(str(run_dir / name)), by_name.get(name, {})) for name in names
+        ]
         attribute = run.score_attribute
         if attribute is not None:
             kept.sort(key=lambda pair: _oriented(pair[1], attribute, run.score_order))
         self.best_checkpoints = kept
-        self.rows = rows
+        self._rows = rows
 
     def __repr__(self) -> str:
         """What a person wants to know first."""
         return f"Result(trial_id={self.trial_id!r}, metrics={self.metrics!r}, path={self.path!r})"
+
+    @cached_property
+    def rows(self) -> list[dict[str, object]]:
+        """Every report, in order, each as ``metrics``."""
+        return self._rows[:]
+
+    def last_rows(self, count: int) -> list[dict[str, object]]:
+        """The last reports, in order; 0 means all."""
+        return self._rows[-count:] if count else self.rows
 
     @property
     def metrics_dataframe(self) -> "DataFrame":
@@ -178,10 +187,8 @@ class ResultGrid:
             self._statuses = [trial.status for trial in view.trials]
 
     def _result(self, view: RunView, reader: JournalReader, trial: Trial) -> Result:
-        rows = all_filled(view, reader.reports(trial.id))
-        if self._objects is not None:
-            for row in rows:
-                row["config"] = self._own(cast("dict[str, object]", row["config"]))
+        own = self._own if self._objects else None
+        rows = TrialRows(view, reader.reports(trial.id), own)
         error = None
         failures = view.failures.get(trial.id)
         if trial.status is Status.FAILED and failures:
@@ -349,7 +356,7 @@ def scored(result: Result, by: tuple[str, str, str], *, is_finite_only: bool) ->
     """A trial's score by (metric, mode, scope), oriented; None if it has none."""
     metric, mode, scope = by
     values: list[float] = []
-    for row in result.rows[-SCOPES[scope] :] if SCOPES[scope] else result.rows:
+    for row in result.last_rows(SCOPES[scope]):
         value = flatten(row).get(metric)
         if isinstance(value, (int, float)) and not (is_finite_only and not math.isfinite(value)):
             values.append(-float(value) if mode == "min" else float(value))

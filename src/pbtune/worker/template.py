@@ -14,7 +14,6 @@ import os
 import select
 import signal
 import socket
-import subprocess
 import sys
 import traceback
 from mmap import mmap
@@ -225,6 +224,8 @@ class Template:
             f"import sys; sys.path.insert(0, {package_dir!r});"
             f" from pbtune.worker.template import fresh_worker; fresh_worker(*{arguments!r})"
         )
+        import subprocess  # noqa: PLC0415  3 ms that a process which forks never needs
+
         process = subprocess.Popen(  # noqa: S603  our own interpreter and code
             [sys.executable, "-I", "-c", code],
             pass_fds=fds,

@@ -241,6 +241,9 @@ class ProcessExecutor(AbstractExecutor):
         """Wait for functions that are being left, then end every process."""
         deadline_s = time.monotonic() + grace_s
         messages: list[Message] = []
+        for handle in filter(None, self._handles):
+            # That it has left the function is said in the stream, which nobody watches otherwise.
+            self._poll.register(handle.stream_fd, select.POLLIN)
         while time.monotonic() < deadline_s and any(
             handle is not None and isinstance(handle.talk.unanswered, End)
             for handle in self._handles

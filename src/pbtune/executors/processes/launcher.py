@@ -36,6 +36,7 @@ _THREAD_SETTINGS: Final = (
     "NUMEXPR_NUM_THREADS",
 )
 _MODULES_MAX: Final = 200
+_CLOSE_S: Final = 5.0
 
 
 @final
@@ -127,9 +128,19 @@ class Launcher:
 
     def close(self) -> None:
         """The template ends every worker, and itself."""
-        self.control.close()
         try:
-            self._process.wait(timeout=5)
+            # Its end of file comes the moment it ends; subprocess could only look now and then.
+            self.control.shutdown(socket.SHUT_WR)
+            self.control.settimeout(_CLOSE_S)
+            while self.control.recv(1 << 16):
+                pass
+        except OSError:
+            # Gone already, or late: the wait below tells.
+            pass
+        finally:
+            self.control.close()
+        try:
+            self._process.wait(timeout=_CLOSE_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

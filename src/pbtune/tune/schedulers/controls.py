@@ -10,7 +10,7 @@ from pbtune.core.schedulers.pbt import PBT
 from pbtune.core.schedulers.scheduled import Cosine, Fixed, Scheduled
 from pbtune.core.space import Float
 from pbtune.errors import SpaceError
-from pbtune.tune.configs import check_mode
+from pbtune.tune.modes import check_mode
 from pbtune.tune.schedulers.base import AbstractTuneScheduler
 from pbtune.tune.schedulers.options import check, check_population
 

@@ -6,7 +6,7 @@ from typing import Any, final
 from pbtune.core.explore import ExploreSettings, mutations_from_space, validate_mutations
 from pbtune.core.schedulers import mf_pbt as core
 from pbtune.core.schedulers.base import AbstractScheduler
-from pbtune.tune.configs import check_mode
+from pbtune.tune.modes import check_mode
 from pbtune.tune.schedulers.base import AbstractTuneScheduler
 from pbtune.tune.schedulers.options import check, check_has_mutations, check_population
 

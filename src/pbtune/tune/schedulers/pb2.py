@@ -12,7 +12,7 @@ from pbtune.core.schedulers.base import AbstractScheduler
 from pbtune.core.selection import AbstractSelection
 from pbtune.core.space import Float, Integer, is_domain
 from pbtune.errors import SettingsError, SpaceError
-from pbtune.tune.configs import check_mode
+from pbtune.tune.modes import check_mode
 from pbtune.tune.optional import imported
 from pbtune.tune.schedulers.base import AbstractTuneScheduler
 from pbtune.tune.schedulers.options import (

@@ -13,7 +13,7 @@ from pbtune.core.schedulers.base import AbstractScheduler
 from pbtune.core.schedulers.pbt import PBT
 from pbtune.core.selection import AbstractSelection
 from pbtune.errors import SettingsError, SpaceError
-from pbtune.tune.configs import check_mode
+from pbtune.tune.modes import check_mode
 from pbtune.tune.schedulers.base import AbstractTuneScheduler
 from pbtune.tune.schedulers.options import check, check_population, growth_of, selection_of
 
