@@ -1,13 +1,17 @@
 """One driver at a time: the second one is refused, and told who the first one is."""
 
+import errno
+import fcntl
 import os
+import platform
+import signal
 import subprocess
 import sys
 from contextlib import contextmanager
 
 import pytest
 
-from pbtune.errors import EnvironmentFault, RunLocked
+from pbtune.errors import EnvironmentFault, RunLocked, StorageUnwritable
 from pbtune.journal.lock import LOCK_NAME, RunLock
 
 HOLD = """
@@ -50,11 +54,15 @@ def tried_elsewhere(run_dir):
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
+def holder(run_dir):
+    return int((run_dir / LOCK_NAME).read_text().split()[0])
+
+
 @pytest.mark.slow
-def test_a_driver_in_another_process_is_named_by_its_pid(tmp_path):
+def test_a_driver_in_another_process_is_named_by_its_pid_and_its_machine(tmp_path):
     with (
         another_driver(tmp_path) as other,
-        pytest.raises(RunLocked, match=rf"process id {other.pid}\b.*{tmp_path.name}"),
+        pytest.raises(RunLocked, match=rf"process id {other.pid} on {platform.node()} .*{tmp_path.name}"),
     ):
         RunLock(tmp_path).__enter__()
 
@@ -65,7 +73,7 @@ def test_being_refused_once_does_not_lock_the_run_for_good(tmp_path):
     with another_driver(tmp_path), pytest.raises(RunLocked):
         lock.__enter__()
     with lock:
-        assert int((tmp_path / LOCK_NAME).read_text()) == os.getpid()
+        assert holder(tmp_path) == os.getpid()
 
 
 @pytest.mark.slow
@@ -74,7 +82,7 @@ def test_the_lock_of_a_killed_driver_is_free(tmp_path):
         other.kill()
         other.wait()
         with RunLock(tmp_path):
-            assert int((tmp_path / LOCK_NAME).read_text()) == os.getpid()
+            assert holder(tmp_path) == os.getpid()
 
 
 @pytest.mark.slow
@@ -117,3 +125,34 @@ def test_the_lock_ends_with_an_exception(tmp_path):
 def test_a_lock_is_an_error_of_the_environment():
     assert issubclass(RunLocked, EnvironmentFault)
     assert issubclass(RunLocked, OSError)
+
+
+@pytest.mark.slow
+def test_a_forked_child_that_lives_on_keeps_no_lock(tmp_path):
+    hold = HOLD.replace("    print", "    import os, time\n    os.fork() or time.sleep(100)\n    print")
+    command = [sys.executable, "-c", hold, str(tmp_path)]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout.readline() == "held\n"
+        os.kill(process.pid, signal.SIGKILL)
+        os.waitpid(process.pid, 0)
+        try:
+            with RunLock(tmp_path):
+                assert holder(tmp_path) == os.getpid()
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_a_file_system_without_locks_is_refused_by_name(tmp_path, monkeypatch):
+    def lockf(_fd, _how):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "lockf", lockf)
+    with pytest.raises(StorageUnwritable, match=r"driver\.lock can't be locked: No locks available"):
+        RunLock(tmp_path).__enter__()
+
+
+def test_a_folder_that_is_gone_is_named(tmp_path):
+    with pytest.raises(StorageUnwritable, match=r"gone/driver\.lock can't be locked"):
+        RunLock(tmp_path / "gone").__enter__()

@@ -1,14 +1,21 @@
 """One driver at a time: a lock on the run's folder that ends with its process."""
 
+import errno
 import os
+import platform
 import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, final
 
-from pbtune.errors import RunLocked
+from pbtune.errors import RunLocked, StorageUnwritable
 
 LOCK_NAME: Final = "driver.lock"
+_HOLDER_BYTES_MAX: Final = 512
+_TAKEN: Final = frozenset({errno.EACCES, errno.EAGAIN, errno.EDEADLK})
+"""What the systems call a lock that somebody has; Windows says EACCES or EDEADLK."""
+_LOCKED_AT: Final = 1 << 30
+"""The byte that is locked on Windows, where nobody else can read what is locked."""
 _held: set[str] = set()
 """By this process: the system's locks don't tell two drivers of one process apart."""
 
@@ -18,7 +25,8 @@ class RunLock:
     """A context manager around everything that writes to a run.
 
     Raises:
-        RunLocked: On entering, if a driver is at work on the run; names its process.
+        RunLocked: On entering, if a driver is at work on the run; names its process and machine.
+        StorageUnwritable: On entering, if the folder can't be written, or has no locks.
     """
 
     def __init__(self, run_dir: Path) -> None:
@@ -29,16 +37,21 @@ class RunLock:
     def __enter__(self) -> "RunLock":
         """Take the lock, and write down who holds it."""
         if self._key in _held:
-            raise self._locked(os.getpid())
-        fd = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        if not _try_lock(fd):
-            pid = None
-            with suppress(OSError, ValueError):
-                pid = int(os.read(fd, 32))
+            raise self._locked(str(os.getpid()), platform.node())
+        try:
+            fd = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise self._unusable(error) from error
+        try:
+            _lock(fd)
+        except OSError as error:
+            pid, _, host = _holder(fd).partition(" ")
             os.close(fd)
-            raise self._locked(pid)
+            if error.errno in _TAKEN:
+                raise self._locked(pid, host) from None
+            raise self._unusable(error) from error
         os.ftruncate(fd, 0)
-        os.write(fd, str(os.getpid()).encode())
+        os.write(fd, f"{os.getpid()} {platform.node()}".encode())
         self._fd = fd
         _held.add(self._key)
         return self
@@ -49,11 +62,19 @@ class RunLock:
         os.ftruncate(self._fd, 0)
         os.close(self._fd)
 
-    def _locked(self, pid: int | None) -> RunLocked:
-        who = "another driver" if pid is None else f"the driver with process id {pid}"
+    def _locked(self, pid: str, host: str) -> RunLocked:
+        who = f"the driver with process id {pid}" if pid else "another driver"
+        where = f" on {host}" if host else ""
         return RunLocked(
-            f"{who} is working on the run {self._path.parent}: wait for its end, or choose another"
-            f" name"
+            f"{who}{where} is working on the run {self._path.parent}: wait for its end, or choose"
+            f" another name"
+        )
+
+    def _unusable(self, error: OSError) -> StorageUnwritable:
+        return StorageUnwritable(
+            f"{self._path} can't be locked: {error.strerror or error}. Without the lock two drivers"
+            f" could write one run: choose a folder that you can write, on a file system with locks,"
+            f" as RunConfig(storage_path=...) or PBTUNE_STORAGE."
         )
 
 
@@ -63,20 +84,28 @@ def was_killed(run_dir: Path) -> bool:
     return path.exists() and path.stat().st_size > 0
 
 
-def _try_lock(fd: int) -> bool:
-    """Whether nobody else held it. POSIX locks are not inherited by forked children."""
+def _holder(fd: int) -> str:
+    """Who is written down: "<pid> <host>"; empty if nobody is yet."""
+    with suppress(OSError, UnicodeDecodeError):
+        return os.read(fd, _HOLDER_BYTES_MAX).decode()
+    return ""
+
+
+def _lock(fd: int) -> None:
+    """Take the lock, or raise. POSIX locks are not inherited by forked children.
+
+    ``flock`` would be: a worker that outlives its driver for a moment would then keep a run that
+    nobody drives.
+    """
     if sys.platform == "win32":
         import msvcrt  # noqa: PLC0415  only there
 
+        os.lseek(fd, _LOCKED_AT, os.SEEK_SET)
         try:
             msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
+        finally:
+            os.lseek(fd, 0, os.SEEK_SET)
+        return
     import fcntl  # noqa: PLC0415  not there
 
-    try:
-        fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+    fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
