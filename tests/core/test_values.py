@@ -3,7 +3,14 @@ import collections
 import numpy as np
 import pytest
 
-from pbtune.core.values import Ref, is_numpy_scalar, resolved, stored, unboxed
+from pbtune.core.values import (
+    Ref,
+    is_numpy_scalar,
+    looks_secret,
+    resolved,
+    stored,
+    unboxed,
+)
 
 
 class Dataset:
@@ -71,3 +78,38 @@ def test_containers_that_json_would_change_are_kept_as_objects(value):
     assert stored(value, "limits", objects) == Ref("limits")
     assert objects["limits"] is value
     assert resolved(Limits(1, 2), {}) == Limits(1, 2)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "is_secret"),
+    [
+        ("api_key", "k", True),
+        ("login/password", "p", True),
+        ("Authorization", b"Bearer", True),
+        ("db_pwd", "p", True),
+        ("tokens/0", "t", True),
+        ("password", 1234, True),
+        ("passphrase", True, False),
+        ("max_tokens", 512, False),
+        ("tokenizer", "bpe", False),
+        ("author", "Ada", False),
+        ("forwpwder", "x", False),
+        ("token", None, False),
+        ("lr", "text", False),
+    ],
+)
+def test_secrets_are_known_by_their_names(path, value, is_secret):
+    assert looks_secret(path, value) == is_secret
+
+
+def test_a_secret_is_stored_as_its_place_and_comes_back():
+    objects = {}
+    config = {"lr": 0.1, "login": {"password": "p", "user": "u"}, "again": "p"}
+    plain = stored(config, "", objects)
+    assert plain == {
+        "lr": 0.1,
+        "login": {"password": Ref("/login/password"), "user": "u"},
+        "again": "p",
+    }
+    assert resolved(plain, objects) == config
+    assert stored(objects["/login/password"], "0/token", objects) == Ref("/login/password")

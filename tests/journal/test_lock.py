@@ -62,7 +62,9 @@ def holder(run_dir):
 def test_a_driver_in_another_process_is_named_by_its_pid_and_its_machine(tmp_path):
     with (
         another_driver(tmp_path) as other,
-        pytest.raises(RunLocked, match=rf"process id {other.pid} on {platform.node()} .*{tmp_path.name}"),
+        pytest.raises(
+            RunLocked, match=rf"process id {other.pid} on {platform.node()} .*{tmp_path.name}"
+        ),
     ):
         RunLock(tmp_path).__enter__()
 
@@ -129,7 +131,9 @@ def test_a_lock_is_an_error_of_the_environment():
 
 @pytest.mark.slow
 def test_a_forked_child_that_lives_on_keeps_no_lock(tmp_path):
-    hold = HOLD.replace("    print", "    import os, time\n    os.fork() or time.sleep(100)\n    print")
+    hold = HOLD.replace(
+        "    print", "    import os, time\n    os.fork() or time.sleep(100)\n    print"
+    )
     command = [sys.executable, "-c", hold, str(tmp_path)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
@@ -149,7 +153,9 @@ def test_a_file_system_without_locks_is_refused_by_name(tmp_path, monkeypatch):
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
     monkeypatch.setattr(fcntl, "lockf", lockf)
-    with pytest.raises(StorageUnwritable, match=r"driver\.lock can't be locked: No locks available"):
+    with pytest.raises(
+        StorageUnwritable, match=r"driver\.lock can't be locked: No locks available"
+    ):
         RunLock(tmp_path).__enter__()
 
 

@@ -13,6 +13,7 @@ from pbtune import tune
 from pbtune.core.events import Damaged, Reconfigured, Rewound
 from pbtune.errors import RunUnreadable, SettingsError
 from pbtune.journal.reader import JournalReader
+from pbtune.tune.logger import CSVLoggerCallback, JsonLoggerCallback
 
 UNTIL = 4
 CANARY = "canary-5d41402abc4b"
@@ -284,6 +285,13 @@ SECRETS = {
     "grid": {"secret": tune.grid_search([CANARY, f"{CANARY}-2"])},
     "list": {"credentials": [CANARY]},
     "dict": {"aws_credentials": {"id": CANARY}},
+    "bytes": {"private_key": CANARY.encode()},
+    "number": {"password": int.from_bytes(CANARY.encode())},
+    "header": {"Authorization": f"Bearer {CANARY}"},
+    "list of dicts": {"logins": [{"passphrase": CANARY}], "pair": ({"pwd": CANARY},)},
+    "choice of dicts": {"login": tune.choice([{"password": CANARY}])},
+    "grid of dicts": {"login": tune.grid_search([{"password": CANARY}])},
+    "odd keys": {"logins": {1: {"password": CANARY}}},
 }
 
 
@@ -296,6 +304,36 @@ def test_a_secret_of_the_config_is_in_no_file(stopped, tuner, where, steps):
     tuner(space=space, resume="auto").fit()
     assert steps()[0] == [1, 2, 3, 4]
     assert holders(run_dir, CANARY) == []
+    assert holders(run_dir, str(int.from_bytes(CANARY.encode()))) == []
+
+
+def test_a_secret_that_a_function_draws_is_in_no_file(tuner, run_dir):
+    space = {"lr": 0.5, "access_token": tune.sample_from(lambda: f"{CANARY}-drawn")}
+    results = tuner(space=space, samples=1).fit()
+    assert results[0].config["access_token"] == f"{CANARY}-drawn"
+    assert holders(run_dir, "-drawn") == []
+
+
+def test_loggers_do_not_see_secrets(tuner, run_dir):
+    space = {
+        "lr": 0.5,
+        "api_key": CANARY,
+        "logins": {1: {"password": CANARY}},
+        "more": {1: [({"token": CANARY},)]},
+        "model": object,
+    }
+    loggers = [JsonLoggerCallback(), CSVLoggerCallback()]
+    results = tuner(space=space, samples=1, callbacks=loggers).fit()
+    assert results[0].config["api_key"] == CANARY
+    assert holders(run_dir, CANARY) == []
+    params = json.loads((run_dir / "t0" / "params.json").read_text())
+    assert params == {
+        "lr": 0.5,
+        "api_key": "***",
+        "logins": {"1": {"password": "***"}},
+        "more": {"1": [[{"token": "***"}]]},
+        "model": str(object),
+    }
 
 
 def test_without_its_secret_a_run_is_not_restored(stopped, steps):
@@ -307,12 +345,21 @@ def test_without_its_secret_a_run_is_not_restored(stopped, steps):
     assert steps()[0] == [1, 2, 3, 4]
 
 
-@pytest.mark.parametrize("name", ["max_tokens", "tokenizer"])
-def test_what_only_sounds_like_a_secret_is_kept(stopped, name):
-    value = 512 if name == "max_tokens" else "bpe-512"
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("max_tokens", 512),
+        ("tokenizer", "bpe-512"),
+        ("author", "Ada"),
+        ("auto", "yes"),
+        ("token_dropout", tune.uniform(0.0, 1.0)),
+        ("secret_layers", tune.choice([2])),
+    ],
+)
+def test_what_only_sounds_like_a_secret_is_kept(stopped, name, value):
     run_dir = stopped(space={"lr": 0.5, name: value})
-    assert tune.Tuner.restore(run_dir).fit()[0].config[name] == value
-    assert holders(run_dir, str(value)) != []
+    config = tune.Tuner.restore(run_dir).fit()[0].config
+    assert holders(run_dir, str(config[name])) != []
 
 
 def test_the_environment_is_in_no_file(stopped, monkeypatch):

@@ -1,11 +1,19 @@
 """Values that users bring: plain data, numpy's scalars, and names for what can't be stored."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final, TypeGuard, cast
 
 import msgspec
 
 PLAIN: Final = frozenset({str, int, float, bool, type(None)})
+_PASSWORD: Final = re.compile(r"passw|passphrase|(?<![a-z])pwd(?![a-z])", re.IGNORECASE)
+_SECRET: Final = re.compile(
+    r"secret|token(?!i[sz])|api_?key|credential|private_?key|access_?key|auth(?!or(?!i))|bearer|"
+    + _PASSWORD.pattern,
+    re.IGNORECASE,
+)
+"""Not "tokenizer", and not "author"."""
 
 
 class Ref(msgspec.Struct, frozen=True):
@@ -60,14 +68,32 @@ def resolved(value: object, objects: Mapping[str, object]) -> object:
     return value
 
 
+def is_secret_name(path: str) -> bool:
+    """Whether a '/'-joined path has a name in it that secrets go by."""
+    return _SECRET.search(path) is not None
+
+
+def looks_secret(path: str, value: object) -> bool:
+    """Whether a value is text under a name that secrets go by, or inside of one.
+
+    Numbers are none, as in ``max_tokens``, but for passwords.
+    """
+    if isinstance(value, (str, bytes)):
+        return is_secret_name(path)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and _PASSWORD.search(path) is not None
+
+
 def stored(value: object, path: str, objects: dict[str, object]) -> object:  # noqa: PLR0911  one a type
-    """A value as it can be stored: plain, with a ``Ref`` for each object.
+    """A value as it can be stored: plain, with a ``Ref`` for each object and each secret.
 
     Args:
         value: A config or a part of it.
         path: Where it stands, '/'-joined.
         objects: Gets the objects by path; one that is there already keeps its name.
     """
+    if looks_secret(path, value):
+        return _named(value, path, objects)
     if type(value) in PLAIN or isinstance(value, Ref):
         return value
     if is_numpy_scalar(value):
@@ -78,6 +104,10 @@ def stored(value: object, path: str, objects: dict[str, object]) -> object:  # n
         return [stored(item, f"{path}/{at}", objects) for at, item in enumerate(value)]
     if is_tuple(value):
         return tuple(stored(item, f"{path}/{at}", objects) for at, item in enumerate(value))
+    return _named(value, path, objects)
+
+
+def _named(value: object, path: str, objects: dict[str, object]) -> Ref:
     for name, known in objects.items():
         if known is value:
             return Ref(name)

@@ -73,8 +73,8 @@ class RunLock:
     def _unusable(self, error: OSError) -> StorageUnwritable:
         return StorageUnwritable(
             f"{self._path} can't be locked: {error.strerror or error}. Without the lock two drivers"
-            f" could write one run: choose a folder that you can write, on a file system with locks,"
-            f" as RunConfig(storage_path=...) or PBTUNE_STORAGE."
+            f" could write one run: choose a folder where files can be written and locked, as"
+            f" RunConfig(storage_path=...) or PBTUNE_STORAGE."
         )
 
 

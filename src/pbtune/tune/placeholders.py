@@ -4,17 +4,13 @@ Configs are journalled as JSON. A value that JSON can't hold (a class, a data se
 with the function that goes to the workers; configs name it by its path, and workers put it back.
 """
 
-import re
-from collections.abc import Mapping
-from typing import Any, Final, cast
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, cast, final
 
-from pbtune.core.space import GRID, Categorical, is_domain, is_grid
-from pbtune.core.values import Ref, stored
+from pbtune.core.space import GRID, Categorical, Float, Integer, Normal, is_domain, is_grid
+from pbtune.core.values import Ref, is_secret_name, looks_secret, stored
 
-_SECRET: Final = re.compile(
-    r"password|passwd|secret|token(?!i[sz])|api_?key|credential|private_?key|access_?key",
-    re.IGNORECASE,
-)
+MASK: Final = "***"
 
 
 def extract(param_space: Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:
@@ -29,28 +25,72 @@ def extract(param_space: Mapping[str, object]) -> tuple[dict[str, object], dict[
     return space, objects
 
 
-def looks_secret(path: str, value: object) -> bool:
-    """Whether a value is text under a name that secrets go by, or inside of one."""
-    return isinstance(value, str) and _is_secret_name(path)
-
-
-def _is_secret_name(path: str) -> bool:
-    return any(_SECRET.search(part) is not None for part in path.split("/"))
-
-
-def without_secrets(space: object) -> Any:  # noqa: ANN401  as what it is given
+def without_secrets(space: object, path: str = "") -> Any:  # noqa: ANN401  as what it is given
     """A search space without what is under names that secrets go by, to be kept on the disk.
 
     Plain numbers stay: ``max_tokens`` is no secret.
     """
+    if isinstance(space, Categorical):
+        categories = tuple(without_secrets(item, path) for item in space.categories)
+        return Categorical(categories, space.is_ordered)
+    if type(space) is list:
+        return [without_secrets(item, path) for item in cast("list[object]", space)]
+    if type(space) is tuple:
+        return tuple(without_secrets(item, path) for item in cast("tuple[object, ...]", space))
     if type(space) is not dict:
         return space
-    items = cast("dict[str, object]", space).items()
+    items = cast("dict[object, object]", space).items()
     return {
-        key: without_secrets(item)
+        key: without_secrets(item, f"{path}/{key}")
         for key, item in items
-        if isinstance(item, (int, float)) or not _is_secret_name(str(key))
+        if not _is_hidden(f"{path}/{key}", item)
     }
+
+
+def _is_hidden(path: str, value: object) -> bool:
+    """Whether anything of a value may not be written: text, or what could be made of some."""
+    if not is_secret_name(path) or isinstance(value, (Float, Integer, Normal)):
+        return False
+    if isinstance(value, Categorical):
+        return any(_is_hidden(path, item) for item in value.categories)
+    return looks_secret(path, value) or not isinstance(value, (int, float, type(None)))
+
+
+@final
+class Masked(Mapping[str, object]):
+    """The user's objects as loggers may see them: what looks like a secret is ``MASK``.
+
+    Args:
+        objects: By path; those that are added later are seen too.
+    """
+
+    def __init__(self, objects: Mapping[str, object]) -> None:
+        self._objects = objects
+
+    def __getitem__(self, path: str) -> object:
+        """The object, or what may be seen of it."""
+        return _masked(self._objects[path], path)
+
+    def __iter__(self) -> Iterator[str]:
+        """Over the paths."""
+        return iter(self._objects)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._objects)
+
+
+def _masked(value: object, path: str) -> object:
+    if looks_secret(path, value):
+        return MASK
+    if type(value) is dict:
+        items = cast("dict[object, object]", value).items()
+        return {key: _masked(item, f"{path}/{key}") for key, item in items}
+    if type(value) is list:
+        return [_masked(item, path) for item in cast("list[object]", value)]
+    if type(value) is tuple:
+        return tuple(_masked(item, path) for item in cast("tuple[object, ...]", value))
+    return value
 
 
 def _storable(  # noqa: PLR0911  one return a type
@@ -61,10 +101,7 @@ def _storable(  # noqa: PLR0911  one return a type
         return Ref(path)
     if isinstance(value, Categorical):
         categories = tuple(
-            _storable(item, f"{path}/{at}", objects)
-            if isinstance(item, str)
-            else stored(item, f"{path}/{at}", objects)
-            for at, item in enumerate(value.categories)
+            stored(item, f"{path}/{at}", objects) for at, item in enumerate(value.categories)
         )
         return Categorical(categories, value.is_ordered)
     if is_domain(value):

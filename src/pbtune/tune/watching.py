@@ -18,6 +18,7 @@ from pbtune.journal.reader import JournalReader
 from pbtune.reporting.observers import Observers, Watch
 from pbtune.reporting.terminal import TerminalView
 from pbtune.tune.configs import RunConfig, TuneConfig
+from pbtune.tune.placeholders import Masked
 from pbtune.tune.progress_reporter import ReporterCallback
 from pbtune.tune.stopper.asking import Stops
 from pbtune.tune.stopper.noop import NoopStopper
@@ -55,7 +56,7 @@ class Watching:
         watch = Watch(
             on_error=on_notice,
             checkpoint_at=Checkpoint,
-            objects=watched.objects,
+            objects=Masked(watched.objects),
             setup=self._spec(),
         )
         self._observers = Observers(watched.run_dir, observers, watch)
