@@ -1,5 +1,6 @@
 """The schedulers by the names and arguments that users type."""
 
+import re
 import warnings
 from pathlib import Path
 
@@ -141,6 +142,16 @@ def test_a_method_with_nothing_to_mutate_says_so(scheduler):
         (lambda: schedulers.MOPBT(["a", "b"], ["max", "up"]), "mode"),
         (lambda: schedulers.IPBT(schedulers.MFPBT()), "method must be"),
         (lambda: schedulers.IPBT(schedulers.PB2(), patience=0), "patience must be"),
+        (lambda: schedulers.IPBT(schedulers.PB2(interval_growth=2)), "IPBT grows it itself"),
+        (lambda: schedulers.MFPBT(budget=0), "budget must be"),
+        (
+            lambda: schedulers.MOPBT(["a", "b"], ["max", "max"], selection="gap"),
+            'selection must be "truncation" or "tournament"',
+        ),
+        (
+            lambda: schedulers.MOPBT(["a", "b"], ["max", "max"], interval_growth="stagnation"),
+            "interval_growth must be a count",
+        ),
         (lambda: schedulers.CosineDecay(total=0), "total must be > 0"),
         (lambda: schedulers.FixedSchedule({}), "pieces must be at least one piece"),
         (lambda: schedulers.ExploitOnly(quantile_fraction=0.6), "quantile_fraction must be"),
@@ -173,15 +184,62 @@ def test_more_than_a_hundred_generations_are_warned_of(interval, is_many):
     stop = (("training_iteration", 100.0),)
     if is_many:
         with pytest.warns(tune.PbtuneWarning, match="compares every member 200 times"):
-            warn_of_many_generations(scheduler, stop)
+            warn_of_many_generations(scheduler, stop, 8)
         growing = msgspec.structs.replace(scheduler, growth=schedulers.IntervalGrowth(every=10))
-        warn_of_many_generations(growing, stop)
+        warn_of_many_generations(growing, stop, 8)
     else:
-        warn_of_many_generations(scheduler, stop)
+        warn_of_many_generations(scheduler, stop, 8)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        warn_of_many_generations(scheduler, (("loss", 1.0),))
-        warn_of_many_generations(FIFO(), stop)
+        warn_of_many_generations(scheduler, (("loss", 1.0),), 8)
+        warn_of_many_generations(FIFO(), stop, 8)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "said"),
+    [
+        ({"perturbation_interval": 5, "frequencies": (1, 2)}, None),
+        ({"perturbation_interval": 0.5}, None),
+        ({"perturbation_interval": 0.4, "frequencies": (1, 2)}, "compared 125 times"),
+        ({"perturbation_interval": 10}, "compared 2 times until .* too seldom"),
+        ({"perturbation_interval": 10, "budget": 100}, None),
+    ],
+)
+def test_of_several_frequencies_the_slowest_is_warned_of(wishes, said):
+    scheduler = schedulers.MFPBT(time_attr="training_iteration", **wishes).resolve(SPACE)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warn_of_many_generations(scheduler, (("training_iteration", 100.0),), 8)
+    texts = [str(it.message) for it in caught]
+    assert len(texts) == (said is not None)
+    assert said is None or re.search(said, texts[0])
+
+
+def test_an_iterated_run_may_begin_with_short_intervals():
+    method = schedulers.PopulationBasedTraining(
+        time_attr="training_iteration", perturbation_interval=0.5
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        stop = (("training_iteration", 100.0),)
+        warn_of_many_generations(schedulers.IPBT(method).resolve(SPACE), stop, 8)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        schedulers.PopulationBasedTraining,
+        schedulers.PB2,
+        schedulers.MFPBT,
+        schedulers.ExploitOnly,
+        lambda **wishes: schedulers.MOPBT(["a", "b"], ["max", "min"], **wishes),
+        lambda selection, interval_growth: schedulers.IPBT(schedulers.PB2(selection=selection)),
+    ],
+)
+def test_every_method_takes_a_selection_and_a_growing_interval(make):
+    resolved = make(selection="tournament", interval_growth=4).resolve(SPACE)
+    assert resolved.selection == BinaryTournament()
+    assert resolved.growth in {schedulers.IntervalGrowth(every=4), None}
 
 
 SCHEDULERS = {

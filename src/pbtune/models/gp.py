@@ -12,13 +12,14 @@ The deviation knows the other members' configs too, as if they had been tried (G
 generation's proposals differ.
 """
 
+import functools
 import math
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from pbtune.core.encoding import Point
-from pbtune.core.proposals import Question
+from pbtune.core.proposals import Question, Row
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -27,6 +28,8 @@ SWEEP_COUNT: Final = 2
 GAIN_CLIP: Final = 2.0
 MIX: Final = 0.5
 JITTER: Final = 1e-6
+CORNER: Final = 1e12
+"""More than any gains' squared length in the kernel's metric, so that a root exists."""
 BETA_FACTORS: Final = (0.2, 0.4)
 """c1 and c2 of beta = c1 · log(c2 · rows), as in PB2."""
 UNIFORM_COUNT: Final = 512
@@ -109,12 +112,16 @@ def kernel(between: Distances, parameters: Parameters) -> Array:
 def misfit(between: Distances, gains: Array, parameters: Parameters) -> float:
     """The negative log likelihood with the best signal variance, and a weak pull to the default."""
     count = len(gains)
-    matrix = kernel(between, parameters)
-    matrix[np.diag_indices(count)] += parameters.noise + JITTER
+    # With the gains as a last row, its factor is the triangular solve that numpy doesn't have.
+    matrix = np.empty((count + 1, count + 1))
+    matrix[:count, :count] = kernel(between, parameters)
+    matrix[count, :count] = gains
+    matrix.flat[:: count + 2] += parameters.noise + JITTER
+    matrix[count, count] = CORNER
     lower = np.linalg.cholesky(matrix)
-    white = np.linalg.solve(lower, gains)
+    white = lower[count, :count]
     variance = max(float(white @ white) / count, JITTER)
-    fit = 0.5 * count * math.log(variance) + float(np.log(np.diag(lower)).sum())
+    fit = 0.5 * count * math.log(variance) + float(np.log(np.diag(lower)[:count]).sum())
     default = Parameters()
     pull = math.log(parameters.length / default.length) ** 2
     pull += math.log(parameters.score_length / default.score_length) ** 2
@@ -151,10 +158,13 @@ class Posterior:
         places: Past intervals.
         gains: Theirs, standardised.
         pending: Places that count as tried for the deviation.
+        parameters: The kernel's.
     """
 
-    def __init__(self, places: Places, gains: Array, pending: Places) -> None:
-        self.parameters = fitted(places, gains)
+    def __init__(
+        self, places: Places, gains: Array, pending: Places, parameters: Parameters
+    ) -> None:
+        self.parameters = parameters
         self._places, self._tried = places, places.joined(pending)
         inverse = self._inverse(places)
         self._weights = inverse.T @ (inverse @ gains)
@@ -245,6 +255,36 @@ class Search:
         return np.concatenate([left[0], right[0]]), np.concatenate([left[1], right[1]])
 
 
+class Learned(NamedTuple):
+    """What rows say, whoever asks: scores are in shares of the span from ``low``."""
+
+    places: Places
+    gains: Array
+    low: float
+    span: float
+    parameters: Parameters
+
+
+@functools.lru_cache(maxsize=2)
+def learned(rows: tuple[Row, ...]) -> Learned:
+    """Rows as places with standardised gains, and the kernel that fits them.
+
+    Remembered, since all who are replaced at one gate ask about the same rows.
+    """
+    before = np.array([row.score_before for row in rows])
+    gains = np.array([row.gain for row in rows])
+    deviation = float(gains.std())
+    standard = np.zeros_like(gains)
+    if deviation > 0:
+        standard = np.clip((gains - gains.mean()) / deviation, -GAIN_CLIP, GAIN_CLIP)
+    low, high = float(before.min()), float(before.max())
+    span = (high - low) or 1.0
+    times = np.array([float(row.generation) for row in rows])
+    points = tuple(row.point for row in rows)
+    places = _places(points, (before - low) / span, times, points[0])
+    return Learned(places, standard, low, span, fitted(places, standard))
+
+
 def _places(points: tuple[Point, ...], scores: Array, times: Array, like: Point) -> Places:
     count = len(points)
     numbers = np.array([point.numbers for point in points], dtype=float)
@@ -263,20 +303,10 @@ def propose(question: Question) -> Point:
     Args:
         question: At least one row; all numbers finite.
     """
-    before = np.array([row.score_before for row in question.rows])
-    gains = np.array([row.gain for row in question.rows])
-    deviation = float(gains.std())
-    standard = np.zeros_like(gains)
-    if deviation > 0:
-        standard = np.clip((gains - gains.mean()) / deviation, -GAIN_CLIP, GAIN_CLIP)
-    low, high = float(before.min()), float(before.max())
-    scale = (high - low) or 1.0
-    score, centre = (question.score - low) / scale, question.centre
-    times = np.array([float(row.generation) for row in question.rows])
-    places = _places(
-        tuple(row.point for row in question.rows), (before - low) / scale, times, centre
-    )
+    known = learned(question.rows)
+    score = (question.score - known.low) / known.span
     count = len(question.pending)
     now = np.full(count, float(question.generation))
-    pending = _places(question.pending, np.full(count, score), now, centre)
-    return Search(question, Posterior(places, standard, pending), score).best()
+    pending = _places(question.pending, np.full(count, score), now, question.centre)
+    posterior = Posterior(known.places, known.gains, pending, known.parameters)
+    return Search(question, posterior, score).best()

@@ -88,7 +88,8 @@ class Tuner:
             EnvironmentFault: If the run's folder can't be written.
         """
         execution = self._execution()
-        warn_of_many_generations(execution.scheduler, execution.stop)
+        member_count = self._tune_config.num_samples
+        warn_of_many_generations(execution.scheduler, execution.stop, member_count)
         resume = execution.resume
         if resume is not None and not needs_more(resume, execution.settings()):
             self._results = ResultGrid(resume.run_dir, objects=execution.objects)

@@ -5,6 +5,7 @@ from pbtune.core.decisions import Exploited
 from pbtune.core.ranking import entry
 from pbtune.core.schedulers.mf_pbt import MFPBT
 from pbtune.core.schedulers.pbt import PBT
+from pbtune.core.selection import BinaryTournament, GapThreshold
 from pbtune.core.space import loguniform, uniform
 from pbtune.core.trial import Rank
 
@@ -71,6 +72,29 @@ def test_a_donor_that_is_replaced_at_the_same_gate_is_copied_as_it_was(judge):
     copies = {it.trial: it for it in judge([1, 9, 2, 8, 3, 7, 4, 6], 2)}
     for copy in copies.values():
         assert copy.checkpoint == f"c{copy.donor[1:]}"
+
+
+def test_with_another_selection_it_says_who_loses_inside_a_sub_population(judge):
+    # Given a gap that only the fast ones' last member is behind
+    scheduler = msgspec.structs.replace(ONE, selection=GapThreshold(absolute=3.0, relative=0.0))
+    copies = judge([9, 5, 8, 4, 7, 4, 1, 4], 2, scheduler)
+    inside = [it for it in copies if it.operations]
+    assert [(it.trial, it.donor) for it in inside] == [("t6", "t0")]
+
+
+def test_nobody_is_replaced_twice_at_a_gate(judge):
+    scheduler = msgspec.structs.replace(ONE, selection=BinaryTournament())
+    for scores in ([9, 5, 8, 4, 7, 3, 1, 2], [1, 9, 2, 8, 3, 7, 4, 6]):
+        trials = [it.trial for it in judge(scores, 2, scheduler)]
+        assert len(trials) == len(set(trials)) > 0
+
+
+@pytest.mark.parametrize(
+    ("budget", "expected"), [(None, (1, 5, 10, 25)), (40.0, (1, 5, 10)), (2.0, (1,))]
+)
+def test_a_period_that_does_not_come_up_three_times_in_the_budget_is_left_out(budget, expected):
+    scheduler = MFPBT(mutations=SPACE, perturbation_interval=1.0, budget=budget)
+    assert scheduler.periods(16) == expected
 
 
 def test_nan_is_never_taken_in(judge):

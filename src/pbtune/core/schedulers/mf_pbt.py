@@ -8,8 +8,9 @@ ones.
 
 Departures from the paper and its repository: sub-populations are every n-th member, and need not be
 divisible by four; all copies are made of one snapshot, where the repository copies in place; values
-stay in their domain; without frequencies they follow from the population's size. A copy of somebody
-who has no checkpoint is skipped, with the reason.
+stay in their domain; without frequencies they follow from the population's size and the budget.
+With another selection than truncation it says who loses inside a sub-population, and to whom. A
+copy of somebody who has no checkpoint is skipped, with the reason.
 """
 
 from collections.abc import Sequence
@@ -21,12 +22,15 @@ from pbtune.core.explore import ExploreSettings, Mutations, explore, fill_missin
 from pbtune.core.objective import Objective
 from pbtune.core.ranking import Entry, quantile_size
 from pbtune.core.schedulers.population import ALL_NAN, NO_CHECKPOINT, AbstractPopulation, exploited
+from pbtune.core.selection import Truncation
 from pbtune.core.trial import Config, Rank, Trial
 
 SMALL_POPULATION: Final = 16
 FREQUENCIES_SMALL: Final = (1, 5)
 FREQUENCIES: Final = (1, 5, 10, 25)
 QUARTER: Final = 0.25
+ROUNDS_MIN: Final = 3
+"""A period that comes up less often in a run can't show that it looks further ahead."""
 
 
 @final
@@ -40,11 +44,14 @@ class MFPBT(AbstractPopulation, frozen=True, kw_only=True):
         frequencies: Each sub-population's period in intervals, ascending, >= 1; empty for (1, 5),
             from 16 members on for (1, 5, 10, 25).
         exploration: How a copy of a winner is perturbed; migrants are not.
+        budget: Units of ``attr`` that each member trains: without ``frequencies`` only periods are
+            used that come up three times in it. None if it isn't known.
     """
 
     mutations: Mutations
     frequencies: tuple[int, ...] = ()
     exploration: ExploreSettings = ExploreSettings(0.0, (0.8, 1.25))
+    budget: float | None = None
     synch: bool = True
 
     @property
@@ -73,6 +80,9 @@ class MFPBT(AbstractPopulation, frozen=True, kw_only=True):
     def periods(self, member_count: int) -> tuple[int, ...]:
         """The sub-populations' periods: no more than can have two members each."""
         default = FREQUENCIES_SMALL if member_count < SMALL_POPULATION else FREQUENCIES
+        if self.budget is not None:
+            longest = self.budget / self.perturbation_interval / ROUNDS_MIN
+            default = tuple(period for period in default if period == 1 or period <= longest)
         wanted = self.frequencies or default
         return wanted[: max(1, min(len(wanted), member_count // 2))]
 
@@ -103,14 +113,16 @@ class MFPBT(AbstractPopulation, frozen=True, kw_only=True):
         if size == 0:
             return []
         trials = experiment.trials
-        losers = [trials[name] for *_, name in own[:size]]
         winners = [entry for entry in reversed(own[-size:]) if entry[0]]
         decisions: list[tuple[int, Decision]] = []
-        for place, loser in enumerate(reversed(losers)):
-            donors = [trials[winners[place % len(winners)][-1]]] if winners else []
+        lost: set[str] = set()
+        for loser, donors in self._losers(experiment, own, winners, objective):
             copied = self._replace(experiment, loser, donors, objective, ())
             decisions.append((loser.index, copied))
-        opened = own[size : min(2 * size, len(own) - size)]
+            lost.add(loser.id)
+        opened = [
+            entry for entry in own[size : min(2 * size, len(own) - size)] if entry[-1] not in lost
+        ]
         outside = [entry for entry in reversed(ranking) if entry[2] % count != group and entry[0]]
         best = trials[winners[0][-1]] if winners else None
         for entry in reversed(opened):
@@ -121,6 +133,37 @@ class MFPBT(AbstractPopulation, frozen=True, kw_only=True):
             migrated = _migrated(trials[entry[-1]], guest, None if is_slower else best)
             decisions.append((entry[2], migrated))
         return decisions
+
+    def _losers(
+        self,
+        experiment: Experiment,
+        own: Sequence[Entry],
+        winners: Sequence[Entry],
+        objective: Objective,
+    ) -> list[tuple[Trial, list[Trial]]]:
+        """Who is replaced inside a sub-population, each with those it may be a copy of.
+
+        Args:
+            experiment: The state.
+            own: The sub-population, worst first.
+            winners: Its top quarter, best first, without NaN.
+            objective: For the draws of other selections than truncation.
+        """
+        trials = experiment.trials
+        if isinstance(self.selection, Truncation):
+            # As in the paper: the best of the losers goes on from the best winner, and so on.
+            losers = reversed(own[: quantile_size(len(own), QUARTER)])
+            donors = [[trials[name]] for *_, name in winners] or [[]]
+            return [
+                (trials[name], donors[place % len(donors)])
+                for place, (*_, name) in enumerate(losers)
+            ]
+        found: list[tuple[Trial, list[Trial]]] = []
+        for *_, name in own:
+            rivals = self._rivals(experiment, trials[name], own, 0.0, objective)
+            if rivals is not None:
+                found.append((trials[name], [trials[rival] for rival in rivals]))
+        return found
 
 
 def _migrated(trial: Trial, guest: Trial, best: Trial | None) -> Decision:

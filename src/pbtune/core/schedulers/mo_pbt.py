@@ -3,8 +3,8 @@
 PBT with another order: non-dominated sorting into fronts, and within a front a scattered order, so
 that the top is spread along it. The result is the set of members that nobody dominates.
 
-Departures from the paper: explore is PBT's, and distances in a front are in shares of its range. A
-member with NaN in any metric comes last.
+Departures from the paper: explore is PBT's (lists move by one place, not by up to three), and
+distances in a front are in shares of its range. A member with NaN in any metric comes last.
 """
 
 import math

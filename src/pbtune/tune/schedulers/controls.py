@@ -4,15 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, final
 
 from pbtune.core.explore import mutated_paths, mutations_from_space
+from pbtune.core.pacing import Growth
 from pbtune.core.schedulers.base import AbstractScheduler
 from pbtune.core.schedulers.fifo import FIFO
 from pbtune.core.schedulers.pbt import PBT
 from pbtune.core.schedulers.scheduled import Cosine, Fixed, Scheduled
+from pbtune.core.selection import AbstractSelection
 from pbtune.core.space import Float
 from pbtune.errors import SpaceError
 from pbtune.tune.modes import check_mode
 from pbtune.tune.schedulers.base import AbstractTuneScheduler
-from pbtune.tune.schedulers.options import check, check_population
+from pbtune.tune.schedulers.options import check, check_population, growth_of, selection_of
 
 
 @final
@@ -166,12 +168,14 @@ class ExploitOnly(AbstractTuneScheduler):
         perturbation_interval: Units of ``time_attr`` between two comparisons of a member, > 0.
         quantile_fraction: Share of the population that copies, and that is copied; in [0, 0.5].
         synch: Whether ready members wait for each other.
+        selection: "truncation", "tournament", "t-test", "gap", or one of their structs.
+        interval_growth: Double the interval every so many generations, or on "stagnation".
 
     Raises:
         SettingsError: If a value is out of its range.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  as Tune's own signature of PBT
         self,
         *,
         time_attr: str = "time_total_s",
@@ -180,6 +184,8 @@ class ExploitOnly(AbstractTuneScheduler):
         perturbation_interval: float = 60.0,
         quantile_fraction: float = 0.25,
         synch: bool = False,
+        selection: str | AbstractSelection = "truncation",
+        interval_growth: str | int | Growth | None = None,
     ) -> None:
         check_mode(mode)
         check_population(perturbation_interval, 0.0, quantile_fraction)
@@ -189,6 +195,8 @@ class ExploitOnly(AbstractTuneScheduler):
         self.perturbation_interval = perturbation_interval
         self.quantile_fraction = quantile_fraction
         self.synch = synch
+        self.selection = selection_of(selection)
+        self.growth = growth_of(interval_growth)
 
     def mutations(self, param_space: Mapping[str, object]) -> Mapping[str, object]:
         """Nothing."""
@@ -204,4 +212,6 @@ class ExploitOnly(AbstractTuneScheduler):
             quantile_fraction=self.quantile_fraction,
             attr=self.time_attr,
             synch=self.synch,
+            selection=self.selection,
+            growth=self.growth,
         )

@@ -48,6 +48,8 @@ class IPBT(AbstractTuneScheduler):
     ) -> None:
         is_method = isinstance(method, (PopulationBasedTraining, PB2))  # pyright: ignore[reportUnnecessaryIsInstance]
         check("method", method, is_method, "PopulationBasedTraining(...) or PB2(...)")
+        own = method.growth is None
+        check("interval_growth of the method", method.growth, own, "None: IPBT grows it itself")
         check("patience", patience, patience >= 1, ">= 1")
         check("interval_factor", interval_factor, interval_factor > 1, "> 1")
         check("fresh_fraction", fresh_fraction, 0 <= fresh_fraction <= 1, "in [0, 1]")

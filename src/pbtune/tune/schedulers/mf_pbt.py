@@ -4,11 +4,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any, final
 
 from pbtune.core.explore import ExploreSettings, mutations_from_space, validate_mutations
+from pbtune.core.pacing import Growth
 from pbtune.core.schedulers import mf_pbt as core
 from pbtune.core.schedulers.base import AbstractScheduler
+from pbtune.core.selection import AbstractSelection
 from pbtune.tune.modes import check_mode
 from pbtune.tune.schedulers.base import AbstractTuneScheduler
-from pbtune.tune.schedulers.options import check, check_has_mutations, check_population
+from pbtune.tune.schedulers.options import (
+    check,
+    check_has_mutations,
+    check_population,
+    growth_of,
+    selection_of,
+)
 
 
 @final
@@ -23,9 +31,14 @@ class MFPBT(AbstractTuneScheduler):
         hyperparam_mutations: As for ``PopulationBasedTraining``.
         frequencies: The sub-populations' periods in intervals, ascending. By default (1, 5), from
             16 members on (1, 5, 10, 25): the longest should fit into the run three times.
+        budget: Units of ``time_attr`` that a member trains, > 0; then those of the default
+            frequencies are left out that don't fit three times.
         perturbation_factors: The factors of a perturbation, all > 0.
         require_attrs: Whether a report without metric or ``time_attr`` is an error.
         straggler_timeout_s: How long members wait for the others, > 0; None is for ever.
+        selection: Who loses inside a sub-population: "truncation", "tournament", "t-test", "gap",
+            or one of their structs.
+        interval_growth: Double the interval every so many generations, or on "stagnation".
 
     Raises:
         SettingsError: If a value is out of its range.
@@ -43,7 +56,10 @@ class MFPBT(AbstractTuneScheduler):
         frequencies: Sequence[int] = (),
         perturbation_factors: Sequence[float] = (0.8, 1.25),
         require_attrs: bool = True,
+        budget: float | None = None,
         straggler_timeout_s: float | None = None,
+        selection: str | AbstractSelection = "truncation",
+        interval_growth: str | int | Growth | None = None,
     ) -> None:
         check_mode(mode)
         check_population(perturbation_interval, 0.0, 0.25)
@@ -51,6 +67,7 @@ class MFPBT(AbstractTuneScheduler):
         check("frequencies", frequencies, rises, "ascending counts >= 1")
         positive = len(perturbation_factors) > 0 and all(it > 0 for it in perturbation_factors)
         check("perturbation_factors", perturbation_factors, positive, "factors > 0")
+        check("budget", budget, budget is None or budget > 0, "> 0")
         if hyperparam_mutations is not None:
             validate_mutations(hyperparam_mutations)
         self.metric = metric
@@ -61,7 +78,10 @@ class MFPBT(AbstractTuneScheduler):
         self.frequencies = tuple(frequencies)
         self.perturbation_factors = tuple(perturbation_factors)
         self.require_attrs = require_attrs
+        self.budget = budget
         self.straggler_timeout_s = straggler_timeout_s
+        self.selection = selection_of(selection)
+        self.growth = growth_of(interval_growth)
 
     def mutations(self, param_space: Mapping[str, object]) -> Mapping[str, object]:
         """``hyperparam_mutations``, or every domain of the search space."""
@@ -79,5 +99,8 @@ class MFPBT(AbstractTuneScheduler):
             perturbation_interval=self.perturbation_interval,
             require_attrs=self.require_attrs,
             attr=self.time_attr,
+            budget=self.budget,
             straggler_timeout_s=self.straggler_timeout_s,
+            selection=self.selection,
+            growth=self.growth,
         )

@@ -4,11 +4,19 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, final
 
 from pbtune.core.explore import ExploreSettings, mutations_from_space, validate_mutations
+from pbtune.core.pacing import Growth
 from pbtune.core.schedulers import mo_pbt as core
 from pbtune.core.schedulers.base import AbstractScheduler
+from pbtune.core.selection import AbstractSelection, BinaryTournament, Truncation
 from pbtune.tune.modes import check_mode
 from pbtune.tune.schedulers.base import AbstractTuneScheduler
-from pbtune.tune.schedulers.options import check, check_has_mutations, check_population
+from pbtune.tune.schedulers.options import (
+    check,
+    check_has_mutations,
+    check_population,
+    growth_of,
+    selection_of,
+)
 
 
 @final
@@ -26,6 +34,8 @@ class MOPBT(AbstractTuneScheduler):
         resample_probability: How often a value is drawn anew instead of perturbed; in [0, 1].
         custom_explore_fn: Gets the explored config last, and returns it.
         synch: Whether ready members wait for each other.
+        selection: "truncation" or "tournament"; the others compare values of one metric.
+        interval_growth: Double the interval every so many generations.
 
     Raises:
         SettingsError: If a value is out of its range.
@@ -45,6 +55,8 @@ class MOPBT(AbstractTuneScheduler):
         resample_probability: float = 0.2,
         custom_explore_fn: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
         synch: bool = False,
+        selection: str | AbstractSelection = "truncation",
+        interval_growth: int | Growth | None = None,
     ) -> None:
         self.metrics = paired(metric, mode)
         check_population(perturbation_interval, burn_in_period, quantile_fraction)
@@ -62,6 +74,12 @@ class MOPBT(AbstractTuneScheduler):
             resample_probability, custom_explore_fn=custom_explore_fn
         )
         self.synch = synch
+        self.selection = selection_of(selection)
+        by_order = isinstance(self.selection, (Truncation, BinaryTournament))
+        check("selection", selection, by_order, '"truncation" or "tournament" for several metrics')
+        self.growth = growth_of(interval_growth)
+        by_clock = self.growth is None or self.growth.patience is None
+        check("interval_growth", interval_growth, by_clock, "a count of generations here")
 
     def mutations(self, param_space: Mapping[str, object]) -> Mapping[str, object]:
         """``hyperparam_mutations``, or every domain of the search space."""
@@ -82,6 +100,8 @@ class MOPBT(AbstractTuneScheduler):
             quantile_fraction=self.quantile_fraction,
             attr=self.time_attr,
             synch=self.synch,
+            selection=self.selection,
+            growth=self.growth,
         )
 
 
