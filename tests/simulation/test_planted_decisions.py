@@ -91,7 +91,7 @@ def a_reopened_member_keeps_a_rank_whose_checkpoint_is_gone(patch):
 
 @planted("simulator", "keep=1", says="leaves the files there")
 def released_checkpoints_are_never_deleted(patch):
-    patch.setattr(LoopTrash, "add", lambda self, names: None)
+    patch.setattr(LoopTrash, "add", lambda self, names, size_bytes: None)
 
 
 @planted("simulator", "keep=1", says="saved twice")

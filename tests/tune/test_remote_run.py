@@ -12,8 +12,9 @@ from pbtune import tune
 from pbtune.checkpoints.remote import Remote
 from pbtune.errors import SettingsError, StorageUnreachable
 from pbtune.journal.reader import JournalReader
-from pbtune.tune.remote_run import fetched, local_root
+from pbtune.tune.remote_run import fetched
 from pbtune.tune.schedulers import PopulationBasedTraining
+from pbtune.tune.urls import local_root
 
 
 def train(config):

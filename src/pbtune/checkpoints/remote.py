@@ -8,7 +8,6 @@ one doesn't exist; and it goes first when the checkpoint is deleted.
 """
 
 import importlib
-import os
 import shutil
 import sys
 import tempfile
@@ -352,11 +351,3 @@ def open_store(
     if not url:
         return LocalStore(run_dir, durability)
     return FsspecStore(Remote(url, patience_s), run_dir)
-
-
-def default_cache() -> Path:
-    """Where runs whose storage is a URL keep their journal and their cache."""
-    given = os.environ.get("PBTUNE_STORAGE", "")
-    if given and "://" not in given:
-        return Path(given).expanduser().absolute()
-    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "pbtune"

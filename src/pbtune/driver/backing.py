@@ -87,8 +87,9 @@ class BackedTrash(AbstractTrash):
         """Begin to copy; the journal is there now."""
         self._thread.start()
 
-    def add(self, checkpoints: Iterable[str]) -> None:
+    def add(self, checkpoints: Iterable[str], size_bytes: int) -> None:
         """See the base class."""
+        del size_bytes
         with self._lock:
             self._waiting.extend(checkpoints)
 

@@ -240,6 +240,8 @@ class Driver:
                     is_told = True
                 if self.interrupted():
                     raise
+                # What waits to be deleted may be the space that is lacking.
+                self.trash.step()
                 self._clock.sleep(FULL_RETRY_S)
             else:
                 if is_told:
@@ -281,8 +283,8 @@ class Driver:
     def _after_commit(self, records: list[Record]) -> None:
         for record in records:
             if isinstance(record, Released):
-                self.trash.add(record.checkpoints)
-                self._savings.forget(record.checkpoints)
+                size_bytes = self._savings.forget(record.checkpoints)
+                self.trash.add(record.checkpoints, size_bytes)
             elif isinstance(record, Noticed):
                 self._tell(record.text)
 

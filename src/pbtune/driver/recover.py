@@ -39,10 +39,14 @@ class Savings:
             trial = state.trials[record.trial]
             self._by_id[record.checkpoint] = Saving(record, trial.segment, trial.config)
 
-    def forget(self, checkpoints: Iterable[str]) -> None:
-        """Those that nobody needs any more."""
-        for name in checkpoints:
-            self._by_id.pop(name, None)
+    def forget(self, checkpoints: Iterable[str]) -> int:
+        """Those that nobody needs any more.
+
+        Returns:
+            How large they are together, in bytes.
+        """
+        gone = [self._by_id.pop(name) for name in checkpoints if name in self._by_id]
+        return sum(saving.record.bytes for saving in gone)
 
     def damage_of(
         self, checkpoints: Iterable[str], state: Experiment, store: AbstractCheckpointStore

@@ -14,15 +14,23 @@ from typing import Final, final
 from pbtune.checkpoints.store import AbstractCheckpointStore
 
 TRASH_COUNT_MAX: Final = 64
-"""Deletions are left for idle moments until this many wait."""
+"""The loop leaves deletions for idle moments until this many wait."""
+WAITING_COUNT_MAX: Final = 512
+WAITING_BYTES_MAX: Final = 1 << 26
+"""The thread does, until this many wait or they take more room than this."""
 
 
 class AbstractTrash(ABC):
     """Deletes released checkpoints."""
 
     @abstractmethod
-    def add(self, checkpoints: Iterable[str]) -> None:
-        """Take these; their release is committed."""
+    def add(self, checkpoints: Iterable[str], size_bytes: int) -> None:
+        """Take these; their release is committed.
+
+        Args:
+            checkpoints: Their ids.
+            size_bytes: Of all their files together.
+        """
 
     @abstractmethod
     def step(self) -> bool:
@@ -53,8 +61,9 @@ class LoopTrash(AbstractTrash):
         self._store = store
         self._waiting: deque[str] = deque()
 
-    def add(self, checkpoints: Iterable[str]) -> None:
+    def add(self, checkpoints: Iterable[str], size_bytes: int) -> None:
         """See the base class; too many are not left for later."""
+        del size_bytes
         self._waiting.extend(checkpoints)
         while len(self._waiting) > TRASH_COUNT_MAX:
             self.step()
@@ -78,39 +87,56 @@ class LoopTrash(AbstractTrash):
 
 @final
 class ThreadTrash(AbstractTrash):
-    """Deletes on a thread, since a deletion can take longer than a turn (0.25 ms on ext4)."""
+    """Deletes on a thread, a batch at a time: when the loop is idle, or when much is waiting.
+
+    A deletion takes 0.06 to 0.25 ms on ext4, longer than a turn, and for a while after it the file
+    system makes new folders more slowly, which is what every checkpoint begins with.
+    """
 
     def __init__(self, store: AbstractCheckpointStore) -> None:
         self._store = store
-        self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[str] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._error: OSError | None = None
+        self._waiting: list[str] = []
+        self._waiting_bytes = 0
 
-    def add(self, checkpoints: Iterable[str]) -> None:
+    def add(self, checkpoints: Iterable[str], size_bytes: int) -> None:
         """See the base class."""
-        for checkpoint in checkpoints:
-            self._queue.put(checkpoint)
+        self._waiting += checkpoints
+        self._waiting_bytes += size_bytes
+        if self._waiting_bytes > WAITING_BYTES_MAX or len(self._waiting) > WAITING_COUNT_MAX:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="pbtune-trash", daemon=True)
             self._thread.start()
+        self._queue.put(self._waiting)
+        self._waiting, self._waiting_bytes = [], 0
 
     def _work(self) -> None:
-        while (checkpoint := self._queue.get()) is not None:
-            try:
-                self._store.delete(checkpoint)
-            except OSError as error:  # noqa: PERF203  one that fails must not keep the others
-                self._error = self._error or error
+        while (batch := self._queue.get()) is not None:
+            for checkpoint in batch:
+                try:
+                    self._store.delete(checkpoint)
+                except OSError as error:  # noqa: PERF203  one that fails must not keep the others
+                    self._error = self._error or error
 
     def step(self) -> bool:
-        """Nothing: the thread has its own pace."""
-        return False
+        """See the base class; the thread does it."""
+        if not self._waiting:
+            return False
+        self._hand_over()
+        return True
 
     def has_work(self) -> bool:
-        """Never, for the loop."""
+        """Never so much that the loop should not wait for messages first."""
         return False
 
     def empty(self) -> None:
         """See the base class."""
+        self.step()
         if self._thread is not None:
             self._queue.put(None)
             self._thread.join()

@@ -6,7 +6,6 @@ What a training function needs is imported at once. The rest comes when it is fi
 (PEP 562): every worker imports this package, and none of them needs the tuner.
 """
 
-import importlib
 from typing import TYPE_CHECKING, Final
 
 from pbtune.checkpoints.checkpoint import Checkpoint as Checkpoint
@@ -24,6 +23,7 @@ from pbtune.core.space import randn as randn
 from pbtune.core.space import sample_from as sample_from
 from pbtune.core.space import uniform as uniform
 from pbtune.errors import PbtuneError as TuneError
+from pbtune.tune.lazily import late
 from pbtune.worker.api import TuneContext as TuneContext
 from pbtune.worker.api import checkpoint_due as checkpoint_due
 from pbtune.worker.api import get_checkpoint as get_checkpoint
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from pbtune.tune.configs import TuneConfig as TuneConfig
     from pbtune.tune.entry_points import run as run
     from pbtune.tune.entry_points import run_experiments as run_experiments
-    from pbtune.tune.execution import PbtuneWarning as PbtuneWarning
     from pbtune.tune.experiment import Experiment as Experiment
     from pbtune.tune.parameters import with_parameters as with_parameters
     from pbtune.tune.progress_reporter import CLIReporter as CLIReporter
@@ -59,6 +58,7 @@ if TYPE_CHECKING:
     from pbtune.tune.stopper import Stopper as Stopper
     from pbtune.tune.trainable import Trainable as Trainable
     from pbtune.tune.tuner import Tuner as Tuner
+    from pbtune.tune.warning import PbtuneWarning as PbtuneWarning
 
 _PLACES: Final = {
     "CLIReporter": "progress_reporter",
@@ -68,7 +68,7 @@ _PLACES: Final = {
     "ExperimentAnalysis": "analysis",
     "FailureConfig": "configs",
     "JupyterNotebookReporter": "progress_reporter",
-    "PbtuneWarning": "execution",
+    "PbtuneWarning": "warning",
     "PlacementGroupFactory": "resources",
     "ProgressReporter": "progress_reporter",
     "Result": "results",
@@ -142,16 +142,4 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    if name in _PACKAGES:
-        return importlib.import_module(f"{__name__}.{name}")
-    if name not in _PLACES:
-        message = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(message)
-    value = getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = late(__name__, _PLACES, _PACKAGES)

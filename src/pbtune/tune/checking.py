@@ -9,7 +9,7 @@ from pbtune.core.verify import Difference, RecordedCalls, verify
 from pbtune.driver.recover import recover_entries
 from pbtune.journal.reader import JournalReader
 from pbtune.journal.settings_codec import decode_settings
-from pbtune.tune.remote_run import PATIENCE_S
+from pbtune.tune.urls import PATIENCE_S
 
 
 class Checked(msgspec.Struct, frozen=True):

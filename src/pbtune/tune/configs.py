@@ -11,11 +11,11 @@ from pbtune.errors import SettingsError
 from pbtune.tune.callback import Callback
 from pbtune.tune.modes import check_mode
 from pbtune.tune.progress_reporter import ProgressReporter
-from pbtune.tune.remote_run import is_url, local_root
 from pbtune.tune.schedulers.base import AbstractTuneScheduler
 from pbtune.tune.search.base import LIMIT, AbstractSearcher, agreed
 from pbtune.tune.stopper.given import Bounds, bounds_of, stopper_of
 from pbtune.tune.stopper.stopper import Stopper
+from pbtune.tune.urls import is_url, local_root
 
 Mode = Literal["max", "min"]
 DEFAULT_STORAGE = "pbtune_results"

@@ -1,13 +1,11 @@
 """Warnings for runs that compare their members too often, or too seldom for what they compare."""
 
-import warnings
-
 from pbtune.core.pacing import GENERATIONS_MANY, generation_count
 from pbtune.core.schedulers.base import AbstractScheduler
 from pbtune.core.schedulers.ipbt import IPBT
 from pbtune.core.schedulers.mf_pbt import MFPBT, ROUNDS_MIN
 from pbtune.core.schedulers.population import AbstractPopulation
-from pbtune.tune.execution import PbtuneWarning
+from pbtune.tune.warning import warn
 
 
 def warn_of_many_generations(
@@ -32,7 +30,7 @@ def warn_of_many_generations(
     elif not isinstance(scheduler, IPBT):
         text = _of_generations(scheduler, bound)
     if text is not None:
-        warnings.warn(text, PbtuneWarning, stacklevel=3)
+        warn(text)
 
 
 def _of_generations(scheduler: AbstractPopulation, bound: float) -> str | None:

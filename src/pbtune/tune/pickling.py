@@ -10,6 +10,7 @@ from pbtune.core.trial import Config
 from pbtune.core.values import Ref, resolved
 from pbtune.errors import Unpicklable
 from pbtune.tune import as_ray
+from pbtune.worker.by_value import dumps
 from pbtune.worker.payload import packed
 from pbtune.worker.process import Job
 
@@ -44,13 +45,11 @@ def pickled(job: Job) -> bytes:
     Raises:
         Unpicklable: If something in it can't be pickled; it says where.
     """
-    import cloudpickle  # noqa: PLC0415  heavy, and not needed to define a run
-
     # The process boundary of user code: __reduce__ of the user's objects may raise anything.
     try:
-        return packed(_BehindDoor(job) if as_ray.is_installed() else job, cloudpickle.dumps)
+        return packed(_BehindDoor(job) if as_ray.is_installed() else job, dumps)
     except Exception as error:
-        where = next(_culprits(job, cloudpickle.dumps), None) or "something in it"
+        where = next(_culprits(job), None) or "something in it"
         message = (
             f"the training function can't be sent to a worker process: {where} can't be pickled"
             f" ({type(error).__name__}: {error}). Make it inside the function, or pass what it is"
@@ -59,7 +58,7 @@ def pickled(job: Job) -> bytes:
         raise Unpicklable(message) from error
 
 
-def _fails(value: object, dumps: Callable[[object], bytes]) -> bool:
+def _fails(value: object) -> bool:
     # The same boundary: whatever pickling the user's object raises is the answer.
     try:
         dumps(value)
@@ -68,39 +67,37 @@ def _fails(value: object, dumps: Callable[[object], bytes]) -> bool:
     return False
 
 
-def _culprits(job: Job, dumps: Callable[[object], bytes]) -> Iterator[str]:
+def _culprits(job: Job) -> Iterator[str]:
     """The deepest names that fail by themselves, from the function inwards."""
     for path, value in job.objects.items():
-        if _fails(value, dumps):
+        if _fails(value):
             yield f"param_space[{path!r}] = {_shown(value)}"
-    yield from _inside(job.trainable, dumps, set())
+    yield from _inside(job.trainable, set())
 
 
-def _inside(thing: object, dumps: Callable[[object], bytes], seen: set[int]) -> Iterator[str]:
+def _inside(thing: object, seen: set[int]) -> Iterator[str]:
     if id(thing) in seen:
         return
     seen.add(id(thing))
     inner = getattr(thing, "func", None) or getattr(thing, "__wrapped__", None)
     if callable(inner):
         for name, value in getattr(thing, "keywords", {}).items():
-            if _fails(value, dumps):
+            if _fails(value):
                 yield f"the argument {name!r} = {_shown(value)}"
-        yield from _inside(inner, dumps, seen)
+        yield from _inside(inner, seen)
     if isinstance(thing, type):
         for member in _members(thing):
-            yield from _inside(member, dumps, seen)
+            yield from _inside(member, seen)
     if isinstance(thing, types.FunctionType):
-        yield from _inside_function(thing, dumps, seen)
+        yield from _inside_function(thing, seen)
 
 
-def _inside_function(
-    function: types.FunctionType, dumps: Callable[[object], bytes], seen: set[int]
-) -> Iterator[str]:
+def _inside_function(function: types.FunctionType, seen: set[int]) -> Iterator[str]:
     for kind, name, value in _named(function):
-        if not _fails(value, dumps):
+        if not _fails(value):
             continue
         if isinstance(value, types.FunctionType):
-            yield from _inside(value, dumps, seen)
+            yield from _inside(value, seen)
         yield f"the {kind} {name!r} = {_shown(value)} of {function.__qualname__}()"
 
 
@@ -151,8 +148,6 @@ class Packing:
         late = {path: it for path, it in self._objects.items() if path not in self._sent}
         if not late:
             return pickle.dumps(config)
-        import cloudpickle  # noqa: PLC0415  heavy, and seldom needed here
-
         # What was sent keeps its name.
         known = {path: Ref(path) for path in self._sent}
-        return cloudpickle.dumps(resolved(config, {**known, **late}))
+        return dumps(resolved(config, {**known, **late}))

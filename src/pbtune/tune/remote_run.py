@@ -1,31 +1,14 @@
 """Runs whose storage is a URL: their journal is on this machine's disk, and its copy at the URL."""
 
-import hashlib
-import os
 import tempfile
 from pathlib import Path
-from typing import Final
 
-from pbtune.checkpoints.remote import Remote, default_cache
+from pbtune.checkpoints.remote import Remote
 from pbtune.driver.backing import BESIDE
 from pbtune.driver.run_folder import DATABASE
 from pbtune.errors import SettingsError
 from pbtune.journal.backup import last_record
-
-PATIENCE_S: Final = 20.0
-"""For how long the driver waits for a storage; workers, who hold something, wait for ever."""
-_SEPARATOR: Final = "://"
-
-
-def is_url(path: object) -> bool:
-    """Whether a storage path is a URL."""
-    return _SEPARATOR in os.fspath(path) if isinstance(path, (str, os.PathLike)) else False
-
-
-def local_root(url: str) -> Path:
-    """The local folder for the runs of a URL; two URLs have two."""
-    digest = hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:8]
-    return default_cache() / f"remote-{digest}"
+from pbtune.tune.urls import PATIENCE_S, local_root
 
 
 def check_storage(url: str, executor: str) -> None:

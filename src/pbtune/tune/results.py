@@ -15,7 +15,6 @@ from pbtune.core.trial import ENDED, Status, Trial
 from pbtune.core.values import resolved
 from pbtune.errors import NoResult, NotInPbtune, SettingsError, TrialFailed
 from pbtune.journal.reader import JournalReader
-from pbtune.reporting.plots import plot_run
 from pbtune.reporting.rows import TrialRows
 from pbtune.reporting.snapshot import RunView
 from pbtune.tune.modes import check_mode
@@ -349,6 +348,8 @@ class ResultGrid:
         Returns:
             The matplotlib figure.
         """
+        from pbtune.reporting.plots import plot_run  # noqa: PLC0415  heavy
+
         return plot_run(self._run_dir, None if path is None else os.fspath(path), compare)
 
 

@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast, final
+from typing import TYPE_CHECKING, Any, cast, final
 
 import msgspec
 
@@ -13,28 +13,22 @@ from pbtune.core.explore import mutated_paths
 from pbtune.errors import RunUnreadable, SettingsError
 from pbtune.tune.cluster import machine
 from pbtune.tune.configs import CheckpointConfig, RunConfig, TuneConfig
-from pbtune.tune.execution import Execution, execute
-from pbtune.tune.pacing import warn_of_many_generations
+from pbtune.tune.execution import Execution
+from pbtune.tune.fitting import execute
 from pbtune.tune.parameters import check_signature
 from pbtune.tune.placeholders import extract, without_secrets
 from pbtune.tune.registry import registered, run_name
-from pbtune.tune.remote_run import check_storage, fetched, is_url
-from pbtune.tune.resources import first_configs, slots_for
-from pbtune.tune.results import ResultGrid
-from pbtune.tune.resume import (
-    PICKLE_NAME,
-    Resume,
-    Saved,
-    can_resume,
-    load,
-    needs_more,
-    seed_of,
-)
+from pbtune.tune.resources import Slots, first_configs, slots_for
+from pbtune.tune.saved import PICKLE_NAME, Resume, Saved, can_resume, load
 from pbtune.tune.schedulers.base import AbstractTuneScheduler
 from pbtune.tune.schedulers.fifo import FIFOScheduler
 from pbtune.tune.search.base import Wanted
 from pbtune.tune.trainable import class_loop
+from pbtune.tune.urls import is_url
 from pbtune.worker.attempt import Trainable as TrainFunction
+
+if TYPE_CHECKING:
+    from pbtune.tune.results import ResultGrid
 
 SEED_BITS = 32
 
@@ -78,7 +72,7 @@ class Tuner:
         self._results: ResultGrid | None = None
         self._resume: Resume | None = None
 
-    def fit(self) -> ResultGrid:
+    def fit(self) -> "ResultGrid":
         """Train the population to its end.
 
         A trial that raises ends up in the results' ``errors``; it does not raise here.
@@ -87,14 +81,7 @@ class Tuner:
             UserError: If a setting can't work, or a report lacks the metric.
             EnvironmentFault: If the run's folder can't be written.
         """
-        execution = self._execution()
-        member_count = self._tune_config.num_samples
-        warn_of_many_generations(execution.scheduler, execution.stop, member_count)
-        resume = execution.resume
-        if resume is not None and not needs_more(resume, execution.settings()):
-            self._results = ResultGrid(resume.run_dir, objects=execution.objects)
-        else:
-            self._results = execute(execution)
+        self._results = execute(self._execution())
         return self._results
 
     @classmethod
@@ -135,7 +122,7 @@ class Tuner:
             RunUnreadable: If there is no run, or what was kept with it can't be read.
             SettingsError: If the function wasn't kept, and isn't given.
         """
-        run_dir = fetched(os.fspath(path)) if is_url(path) else Path(path).expanduser().absolute()
+        run_dir = _local(path)
         if not can_resume(run_dir):
             message = f"{run_dir} is no run of pbtune: there is nothing to restore"
             raise RunUnreadable(message)
@@ -183,12 +170,12 @@ class Tuner:
             message = 'RunConfig(resume="auto") needs a name: that of the run to go on with'
             raise SettingsError(message)
         url = run.storage_url()
-        run_dir = run.storage_root() / run.name if url is None else fetched(f"{url}/{run.name}")
+        run_dir = _local(run.storage_root() / run.name if url is None else f"{url}/{run.name}")
         if not can_resume(run_dir):
             return None
         return Resume(run_dir, override=run.resume == "override")
 
-    def get_results(self) -> ResultGrid:
+    def get_results(self) -> "ResultGrid":
         """The results of the last ``fit``.
 
         Raises:
@@ -206,12 +193,7 @@ class Tuner:
         space, objects = extract(self._param_space)
         resolved = scheduler.resolve(space)
         resume = self._taken_up()
-        seed = config.seed
-        if seed is None and resume is not None:
-            seed = seed_of(resume.run_dir)
-        if seed is None:
-            # A generator of its own: the global one may have been seeded for something else.
-            seed = random.SystemRandom().getrandbits(SEED_BITS)
+        seed = _seed(config.seed, resume)
         searcher, count = config.search_alg, config.num_samples
         execution = Execution(
             initial=None
@@ -238,17 +220,42 @@ class Tuner:
             ),
             resume=resume,
         )
-        url = run.storage_url()
+        return msgspec.structs.replace(execution, slots=self._slots(execution))
+
+    def _slots(self, execution: Execution) -> Slots:
+        """How many members can train at once, and with what; a storage is looked for before."""
+        kind, url = execution.machine.executor, self._run_config.storage_url()
         if url is not None:
-            check_storage(url, execution.machine.executor)
-        configs = first_configs(execution.settings(), objects)
-        if execution.machine.executor == "ray":
+            from pbtune.tune.remote_run import check_storage  # noqa: PLC0415  heavy
+
+            check_storage(url, kind)
+        configs = first_configs(execution.settings(), execution.objects)
+        if kind == "ray":
             from pbtune.tune.on_ray import slots_on_ray  # noqa: PLC0415  an optional dependency
 
-            slots = slots_on_ray(self._trainable, execution.machine, configs)
-        else:
-            slots = slots_for(self._trainable, execution.machine.supply(), configs)
-        return msgspec.structs.replace(execution, slots=slots)
+            return slots_on_ray(self._trainable, execution.machine, configs)
+        return slots_for(self._trainable, execution.machine.supply(), configs)
+
+
+def _seed(given: int | None, resume: Resume | None) -> int:
+    """What the user gave; else that of the run that is taken up; else a new one."""
+    if given is not None:
+        return given
+    if resume is not None:
+        from pbtune.tune.resume import seed_of  # noqa: PLC0415  heavy, and seldom needed
+
+        return seed_of(resume.run_dir)
+    # A generator of its own: the global one may have been seeded for something else.
+    return random.SystemRandom().getrandbits(SEED_BITS)
+
+
+def _local(path: str | os.PathLike[str]) -> Path:
+    """A run's folder; what is at a URL has been fetched into it."""
+    if not is_url(path):
+        return Path(path).expanduser().absolute()
+    from pbtune.tune.remote_run import fetched  # noqa: PLC0415  heavy, and seldom needed
+
+    return fetched(os.fspath(path))
 
 
 def as_function(trainable: Callable[..., Any], checkpoints: CheckpointConfig) -> TrainFunction:

@@ -21,6 +21,7 @@ from typing import Final, Protocol, cast, final
 from pbtune.checkpoints.checkpoint import Checkpoint
 from pbtune.errors import UserError
 from pbtune.worker import api
+from pbtune.worker.by_value import dump
 from pbtune.worker.protocol import Begin
 from pbtune.worker.session import Session, Unwound
 
@@ -167,10 +168,8 @@ def save_state(living: Living, folder: str) -> None:
     """
     saved = living.save_checkpoint(folder)
     if isinstance(saved, dict):
-        import cloudpickle  # noqa: PLC0415  heavy, and only these classes need it
-
         with Path(folder, DICT_NAME).open("wb") as file:
-            cloudpickle.dump(saved, file)
+            dump(saved, file)
     elif isinstance(saved, (str, os.PathLike)):
         given = cast("str | os.PathLike[str]", saved)
         if os.path.realpath(given) != os.path.realpath(folder):

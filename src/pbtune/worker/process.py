@@ -16,7 +16,7 @@ import threading
 from io import TextIOWrapper
 from mmap import mmap
 from pathlib import Path
-from typing import Final, cast, final
+from typing import Any, Final, cast, final
 
 import msgspec
 
@@ -115,7 +115,7 @@ class Surroundings:
         self.ignored: tuple[str, ...] = () if is_alone else ("Dummy-",)
         self._threads = frozenset(threading.enumerate())
         self._cwd = os.getcwd()  # noqa: PTH109  a string is all that chdir needs
-        self._environ = dict(os.environ)
+        self._environ = dict(_environment())
         self._umask = os.umask(0o077)
         os.umask(self._umask)
         self._streams = (sys.stdout, sys.stderr)
@@ -154,9 +154,8 @@ class Surroundings:
         signal.setitimer(signal.ITIMER_REAL, 0)
         with contextlib.suppress(OSError):
             os.chdir(self._cwd)
-        if os.environ != self._environ:
-            os.environ.clear()
-            os.environ.update(self._environ)
+        if _environment() != self._environ:
+            _put_back(self._environ)
         os.umask(self._umask)
         if self._is_alone:
             # Only the main thread may.
@@ -169,6 +168,21 @@ class Surroundings:
         if threads:
             return f"threads outlive the function: {', '.join(threads)}"
         return _children()
+
+
+def _environment() -> dict[Any, Any]:
+    """What ``os.environ`` wraps: to compare it takes 1 µs, and by the wrapper's names 100."""
+    return cast("dict[Any, Any]", vars(os.environ)["_data"])
+
+
+def _put_back(environment: dict[Any, Any]) -> None:
+    changed = {**_environment()}
+    wrapper = cast("Any", os.environ)
+    for name in changed.keys() - environment.keys():
+        del os.environ[wrapper.decodekey(name)]
+    for name, value in environment.items():
+        if changed.get(name) != value:
+            os.environ[wrapper.decodekey(name)] = wrapper.decodevalue(value)
 
 
 def _children() -> str | None:

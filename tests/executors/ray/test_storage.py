@@ -15,8 +15,8 @@ from pbtune.errors import EnvironmentFault, SettingsError
 from pbtune.executors.ray import actor
 from pbtune.journal.reader import JournalReader
 from pbtune.testing.simulation import first_difference
-from pbtune.tune.remote_run import local_root
 from pbtune.tune.schedulers import PopulationBasedTraining
+from pbtune.tune.urls import local_root
 
 pytestmark = pytest.mark.slow
 

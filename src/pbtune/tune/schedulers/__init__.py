@@ -1,23 +1,48 @@
 """Tune's schedulers by Tune's names, and ours: methods against greed, and controls."""
 
-from pbtune.core.pacing import Growth as IntervalGrowth
-from pbtune.core.proposals import TrustRegion as TrustRegion
-from pbtune.core.selection import BinaryTournament as BinaryTournament
-from pbtune.core.selection import GapThreshold as GapThreshold
-from pbtune.core.selection import Truncation as Truncation
-from pbtune.core.selection import TTest as TTest
-from pbtune.tune.schedulers.controls import CosineDecay as CosineDecay
-from pbtune.tune.schedulers.controls import ExploitOnly as ExploitOnly
-from pbtune.tune.schedulers.controls import FixedSchedule as FixedSchedule
-from pbtune.tune.schedulers.controls import RandomSearch as RandomSearch
-from pbtune.tune.schedulers.fifo import FIFOScheduler as FIFOScheduler
-from pbtune.tune.schedulers.ipbt import IPBT as IPBT
-from pbtune.tune.schedulers.mf_pbt import MFPBT as MFPBT
-from pbtune.tune.schedulers.mo_pbt import MOPBT as MOPBT
-from pbtune.tune.schedulers.pb2 import PB2 as PB2
-from pbtune.tune.schedulers.population_based_training import (
-    PopulationBasedTraining as PopulationBasedTraining,
-)
+from typing import TYPE_CHECKING, Final
+
+from pbtune.tune.lazily import late
+
+if TYPE_CHECKING:
+    from pbtune.tune.schedulers.arguments import BinaryTournament as BinaryTournament
+    from pbtune.tune.schedulers.arguments import GapThreshold as GapThreshold
+    from pbtune.tune.schedulers.arguments import IntervalGrowth as IntervalGrowth
+    from pbtune.tune.schedulers.arguments import Truncation as Truncation
+    from pbtune.tune.schedulers.arguments import TrustRegion as TrustRegion
+    from pbtune.tune.schedulers.arguments import TTest as TTest
+    from pbtune.tune.schedulers.controls import CosineDecay as CosineDecay
+    from pbtune.tune.schedulers.controls import ExploitOnly as ExploitOnly
+    from pbtune.tune.schedulers.controls import FixedSchedule as FixedSchedule
+    from pbtune.tune.schedulers.controls import RandomSearch as RandomSearch
+    from pbtune.tune.schedulers.fifo import FIFOScheduler as FIFOScheduler
+    from pbtune.tune.schedulers.ipbt import IPBT as IPBT
+    from pbtune.tune.schedulers.mf_pbt import MFPBT as MFPBT
+    from pbtune.tune.schedulers.mo_pbt import MOPBT as MOPBT
+    from pbtune.tune.schedulers.pb2 import PB2 as PB2
+    from pbtune.tune.schedulers.population_based_training import (
+        PopulationBasedTraining as PopulationBasedTraining,
+    )
+
+_PLACES: Final = {
+    "BinaryTournament": "arguments",
+    "CosineDecay": "controls",
+    "ExploitOnly": "controls",
+    "FIFOScheduler": "fifo",
+    "FixedSchedule": "controls",
+    "GapThreshold": "arguments",
+    "IPBT": "ipbt",
+    "IntervalGrowth": "arguments",
+    "MFPBT": "mf_pbt",
+    "MOPBT": "mo_pbt",
+    "PB2": "pb2",
+    "PopulationBasedTraining": "population_based_training",
+    "RandomSearch": "controls",
+    "TTest": "arguments",
+    "Truncation": "arguments",
+    "TrustRegion": "arguments",
+}
+"""Which module has a name."""
 
 __all__ = [
     "IPBT",
@@ -37,3 +62,5 @@ __all__ = [
     "Truncation",
     "TrustRegion",
 ]
+
+__getattr__, __dir__ = late(__name__, _PLACES)

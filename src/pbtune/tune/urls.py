@@ -1,0 +1,23 @@
+"""Storage paths that are URLs: the journal is on this machine's disk, the rest at the URL."""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Final
+
+from pbtune.checkpoints.cache import default_cache
+
+PATIENCE_S: Final = 20.0
+"""For how long the driver waits for a storage; workers, who hold something, wait for ever."""
+_SEPARATOR: Final = "://"
+
+
+def is_url(path: object) -> bool:
+    """Whether a storage path is a URL."""
+    return _SEPARATOR in os.fspath(path) if isinstance(path, (str, os.PathLike)) else False
+
+
+def local_root(url: str) -> Path:
+    """The local folder for the runs of a URL; two URLs have two."""
+    digest = hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:8]
+    return default_cache() / f"remote-{digest}"
