@@ -1,6 +1,9 @@
 """The command line, as a person types it."""
 
+import csv
 import json
+import math
+import os
 import shutil
 import subprocess
 import sys
@@ -8,7 +11,12 @@ import sys
 import pytest
 
 from pbtune.cli import VERBS
+from pbtune.cli.output import as_json
+from pbtune.core.decisions import Created
+from pbtune.core.events import Opened
+from pbtune.journal.base import Header
 from pbtune.journal.lock import LOCK_NAME
+from pbtune.journal.sqlite import SqliteJournal
 from pbtune.version import __version__
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -56,26 +64,26 @@ def test_list_shows_the_runs_the_newest_first(call):
 
 
 def test_list_gives_json_to_programs(call):
-    rows = {row["run"]: row for row in json.loads(call("list", "--json").output)}
+    rows = {row["run"]: row for row in json.loads(call("list", "-f", "json").output)}
     assert set(rows) == {"climb", "fail"}
     assert rows["climb"]["members"] == 4
     assert rows["climb"]["exploits"] >= 1
     assert rows["climb"]["state"] == "ended"
     assert rows["fail"]["reports"] == 4
-    assert rows["fail"]["best"] == "1"
+    assert rows["fail"]["best"] == 1.0
 
 
 def test_list_takes_a_storage_folder(call, tmp_path):
     result = call("list", "--storage", tmp_path)
     assert (result.exit_code, result.output) == (0, f"{tmp_path} has no runs.\n")
-    assert json.loads(call("list", "--json", "--storage", tmp_path).stdout) == []
+    assert json.loads(call("list", "-f", "json", "--storage", tmp_path).stdout) == []
 
 
 def test_list_goes_on_behind_a_run_that_cannot_be_read(call, storage, tmp_path):
     shutil.copytree(storage / "climb", tmp_path / "climb")
     (tmp_path / "damaged").mkdir()
     (tmp_path / "damaged" / "run.db").write_text("no database")
-    result = call("list", "--json", "--storage", tmp_path)
+    result = call("list", "-f", "json", "--storage", tmp_path)
     assert result.exit_code == 0
     assert [row["run"] for row in json.loads(result.stdout)] == ["climb"]
     assert "damaged" in result.stderr
@@ -84,8 +92,65 @@ def test_list_goes_on_behind_a_run_that_cannot_be_read(call, storage, tmp_path):
 def test_show_shows_the_population_and_where_it_is(call, storage):
     result = call("show", "climb")
     assert result.exit_code == 0
-    assert result.output.count("DONE") == 4
+    assert result.output.count("  done ") == 4
     assert f"climb | seed 3 | {storage / 'climb'}\n" in result.output
+
+
+def test_show_gives_every_member_to_programs_the_best_first(call, storage):
+    facts = json.loads(call("show", "climb", "-f", "json").stdout)
+    assert facts["path"] == str(storage / "climb")
+    assert facts["state"] == "ended"
+    assert facts["members"][0] == facts["best"]
+    scores = [it["score"] for it in facts["members"]]
+    assert scores == sorted(scores, reverse=True)
+    rows = list(csv.DictReader(call("show", "climb", "-f", "csv").stdout.splitlines()))
+    assert [row["trial"] for row in rows] == [it["trial"] for it in facts["members"]]
+    assert [float(row["config/lr"]) for row in rows] == [
+        it["config"]["lr"] for it in facts["members"]
+    ]
+
+
+def test_json_has_no_number_that_json_does_not_know():
+    assert json.loads(as_json({"a": math.nan, "b": [math.inf, 1.5]})) == {
+        "a": None,
+        "b": [None, 1.5],
+    }
+
+
+def test_list_gives_csv_to_programs(call, tmp_path):
+    rows = list(csv.DictReader(call("list", "-f", "csv").stdout.splitlines()))
+    assert [row["run"] for row in rows] == ["fail", "climb"]
+    assert rows[1]["members"] == "4"
+    assert call("list", "-f", "csv", "--storage", tmp_path).stdout.startswith("run,created,state")
+
+
+@pytest.mark.parametrize(
+    ("pid", "state"), [("", "interrupted"), (str(os.getpid()), "training"), ("4194304", "killed")]
+)
+def test_list_says_who_trains(call, tmp_path, pid, state):
+    folder = tmp_path / "open"
+    folder.mkdir()
+    header = Header("open", "train_fn", 7, 1000.0)
+    journal = SqliteJournal.create(folder / "run.db", header)
+    journal.append([Opened(1), Created("t0", 0, {})], [], 1001.0)
+    journal.close()
+    (folder / LOCK_NAME).write_text(pid)
+    [row] = json.loads(call("list", "-f", "json", "--storage", tmp_path).stdout)
+    assert row["state"] == state
+
+
+def test_story_gives_records_to_programs(call):
+    told = call("story", "climb").output.splitlines()
+    as_records = [
+        json.loads(line) for line in call("story", "climb", "-f", "json").output.splitlines()
+    ]
+    rows = list(csv.DictReader(call("story", "climb", "-f", "csv").output.splitlines()))
+    assert len(told) == len(as_records) == len(rows)
+    assert as_records[0]["kind"] == as_records[0]["record"]["kind"] == "opened"
+    assert told[0].endswith(f"  {rows[0]['text']}")
+    copies = [it for it in as_records if it["kind"] == "exploited"]
+    assert copies
+    assert all("←" in it["text"] for it in copies)
 
 
 def test_show_takes_a_path_too(call, storage, tmp_path):

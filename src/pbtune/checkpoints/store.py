@@ -199,16 +199,22 @@ class LocalStore(AbstractCheckpointStore):
 
     def sweep(self, known: Iterable[str]) -> list[str]:
         """See the base class."""
+        strays = self.strays(known)
+        for name in strays:
+            remove_tree(f"{self._root}/{name}")
+        return strays
+
+    def strays(self, known: Iterable[str]) -> list[str]:
+        """What ``sweep`` would delete: checkpoints that no commit names, and half-written ones."""
         keep = frozenset(known)
-        gone: list[str] = []
+        found: list[str] = []
         for folder in sorted(path for path in self._run_dir.iterdir() if path.is_dir()):
             for path in sorted(folder.iterdir()):
                 name = f"{folder.name}/{path.name}"
                 is_stray = _NAME.fullmatch(path.name) is not None and name not in keep
                 if path.is_dir() and (is_stray or path.name.startswith(_TEMPORARY)):
-                    remove_tree(str(path))
-                    gone.append(name)
-        return gone
+                    found.append(name)
+        return found
 
 
 def _sync_file(path: str) -> None:

@@ -1,4 +1,4 @@
-"""The command line: ``pbtune run | list | show | plot``. A verb is loaded when it is asked for."""
+"""The command line, ``pbtune VERB``. A verb is loaded when it is asked for."""
 
 import importlib
 from typing import Final, final
@@ -9,14 +9,17 @@ from pbtune.version import __version__
 
 VERBS: Final = {
     "run": ("run", "Run a script, also one written for Ray Tune."),
+    "watch": ("watch", "Show a run live, while another process trains it."),
     "list": ("list_runs", "List the runs of a storage folder."),
     "show": ("show", "Show a run's population, its failures and what it warned of."),
     "story": ("story", "Tell what happened, a line a record."),
-    "verify": ("verify", "Recompute every decision of a run, and check its checkpoints."),
-    "resume": ("resume", "Go on with a run, exactly where its journal ends."),
-    "plot": ("plot", "Draw a run: scores, hyperparameters, copies, the winner's lineage."),
+    "plot": ("plot", "Draw a run: scores, schedule, lineage, diversity."),
     "export": ("export", "Write what a run found: the winner's hyperparameter schedule."),
     "dashboard": ("dashboard", "Show runs in a browser, live."),
+    "resume": ("resume", "Go on with a run, exactly where its journal ends."),
+    "verify": ("verify", "Recompute every decision of a run, and check its checkpoints."),
+    "clean": ("clean", "Delete what runs no longer need, or whole runs."),
+    "completion": ("completion", "Print what bash, zsh or fish need to complete words."),
 }
 
 
@@ -49,9 +52,18 @@ class LazyGroup(click.Group):
 def main() -> None:
     """Population based training: look at runs, and start scripts.
 
+    RUN is a run's name in the storage folder (./pbtune_results, PBTUNE_STORAGE or --storage), or
+    the path of its folder. All verbs but run, resume and clean only read, also while it trains.
+
     \b
-    pbtune list                       the runs in ./pbtune_results
-    pbtune show pbt_function          one of them
-    pbtune plot pbt_function -o p.png its picture
-    pbtune run --as-ray script.py     a script written for Ray Tune
+    pbtune run train.py                   a script of yours
+    pbtune run --as-ray script.py         one written for Ray Tune, unchanged
+    pbtune list                           the runs in ./pbtune_results
+    pbtune watch pbt_function             one of them, live
+    pbtune plot pbt_function -k lineage   its tree, as a picture
+    pbtune export pbt_function --schedule the winner's hyperparameters, step by step
+    pbtune VERB --help                    more of each
+
+    Exit codes: 0 done, 1 it can't be done (one line on standard error says why), 2 wrong arguments,
+    130 interrupted; run gives the script's own.
     """  # noqa: D301  click reads the escape

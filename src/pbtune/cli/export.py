@@ -4,12 +4,12 @@ from pathlib import Path
 
 import click
 
-from pbtune.cli.runs import find, storage_option, told
+from pbtune.cli.runs import find, run_argument, storage_option, told
 from pbtune.tune.schedule import Schedule
 
 
 @click.command("export")
-@click.argument("run")
+@run_argument
 @click.option(
     "--schedule",
     "is_schedule",

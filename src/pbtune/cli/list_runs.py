@@ -1,67 +1,68 @@
 """``pbtune list``: the runs of a storage folder."""
 
-import json
+import math
 import time
 from operator import itemgetter
 from pathlib import Path
+from typing import Final
 
 import click
 
-from pbtune.cli.runs import storage_option, storage_root, told
+from pbtune.cli.output import as_csv, as_json, format_option, print_table
+from pbtune.cli.runs import find_all, state_of, storage_option, storage_root, told
 from pbtune.errors import PbtuneError
-from pbtune.journal.reader import DATABASE, JournalReader
-from pbtune.reporting.snapshot import RunView
-from pbtune.reporting.terminal import scores
+from pbtune.journal.reader import JournalReader
+from pbtune.reporting.population import Population
+
+COLUMNS: Final = ("run", "created", "state", "members", "reports", "exploits", "metric", "best")
 
 
 @click.command("list")
+@format_option
 @storage_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON array, for programs.")
 @told
-def command(storage: Path | None, as_json: bool) -> None:  # noqa: FBT001  click's way
-    """List the runs of a storage folder, the newest first."""
-    root = storage_root(storage)
-    found = [it for path in root.glob(f"*/{DATABASE}") for it in _rows(path.parent)]
-    runs = [row for _, row in sorted(found, key=itemgetter(0), reverse=True)]
-    if as_json:
-        click.echo(json.dumps(runs, indent=2))
-        return
-    if not runs:
-        click.echo(f"{root} has no runs.")
-        return
-    from rich.console import Console  # noqa: PLC0415  heavy
-    from rich.table import Table  # noqa: PLC0415  heavy
+def command(storage: Path | None, kind: str) -> None:
+    """List the runs of a storage folder, the newest first.
 
-    table = Table(title=str(root), title_justify="left")
-    for name in runs[0]:
-        table.add_column(name, justify="left" if name in {"run", "created", "state"} else "right")
-    for row in runs:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
-    Console(markup=False, emoji=False, highlight=False).print(table)
+    \b
+    pbtune list
+    pbtune list -f json | jq '.[] | select(.state == "training") | .run'
+    pbtune list --storage /data/runs -f csv > runs.csv
+
+    The exit code is 0 also if there are none; a run that can't be read is named on standard error.
+    """  # noqa: D301  click reads the escape
+    root = storage_root(storage)
+    found = [it for path in find_all(root) for it in _rows(path)]
+    runs = [row for _, row in sorted(found, key=itemgetter(0), reverse=True)]
+    if kind == "json":
+        click.echo(as_json(runs))
+    elif kind == "csv":
+        click.echo(as_csv(runs, COLUMNS))
+    elif runs:
+        print_table([{**row, "created": str(row["created"])[:-3]} for row in runs], str(root))
+    else:
+        click.echo(f"{root} has no runs.")
 
 
 def _rows(run_dir: Path) -> list[tuple[float, dict[str, object]]]:
     """When it began, and its row; nothing for a run that can't be read, which stderr names."""
     try:
-        with JournalReader(run_dir) as reader, reader.snapshot():
-            view = RunView(reader)
-            best = max(scores(view, reader), default=None, key=itemgetter(0))
-            count = reader.report_count()
+        with JournalReader(run_dir) as reader:
+            population = Population(reader)
     except PbtuneError as error:
         click.echo(str(error), err=True)
         return []
-    score = None
-    if best is not None:
-        score = f"{-best[0] if view.header.mode == 'min' else best[0]:.5g}"
-    created = view.header.created_at
-    row: dict[str, object] = {
-        "run": run_dir.name,
-        "created": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(created)),
-        "state": "ended" if view.is_ended else "not ended",
-        "members": len(view.trials),
-        "reports": count,
-        "exploits": len(view.exploits),
-        "metric": view.header.metric,
-        "best": score,
-    }
-    return [(created, row)]
+    look = population.look()
+    score = math.nan if look.best is None else look.best.score
+    created = population.view.header.created_at
+    values = (
+        run_dir.name,
+        time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(created)),
+        state_of(run_dir, look),
+        len(look.members),
+        look.report_count,
+        look.exploit_count,
+        look.metric,
+        None if math.isnan(score) else score,
+    )
+    return [(created, dict(zip(COLUMNS, values, strict=True)))]

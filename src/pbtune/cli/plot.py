@@ -1,22 +1,28 @@
-"""``pbtune plot``: the picture of a run."""
+"""``pbtune plot``: pictures of a run."""
 
 from pathlib import Path
 
 import click
 
-from pbtune.cli.runs import find, storage_option, told
-from pbtune.reporting.plots import plot_run
+from pbtune.cli.runs import find, run_argument, storage_option, told
+from pbtune.reporting.plots import KINDS, plot
 
 
 @click.command("plot")
-@click.argument("run")
+@run_argument
+@click.option(
+    "-k",
+    "--kind",
+    type=click.Choice(KINDS),
+    default=KINDS[0],
+    show_default=True,
+    help="Which picture.",
+)
 @click.option(
     "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    default=Path("population.png"),
-    show_default=True,
-    help="The file to write; its ending chooses the format (png, svg, pdf).",
+    help="The file to write, else KIND.png; its ending chooses the format (png, svg, pdf).",
 )
 @click.option(
     "--compare",
@@ -26,8 +32,20 @@ from pbtune.reporting.plots import plot_run
 )
 @storage_option
 @told
-def command(run: str, output: Path, compare: tuple[str, ...], storage: Path | None) -> None:
-    """Draw RUN, a path or a name. Works while it trains."""
+def command(
+    run: str, kind: str, output: Path | None, compare: tuple[str, ...], storage: Path | None
+) -> None:
+    """Draw RUN, a path or a name. Works while it trains.
+
+    \b
+    pbtune plot pbt_function                     scores, hyperparameters, copies, the winner's path
+    pbtune plot pbt_function -k lineage          who descends from whom, coloured by score
+    pbtune plot pbt_function -k diversity -o d.svg
+    pbtune plot pbt_function --compare lr=optimal_lr
+
+    scores: every member's. schedule: what the winner trained with. parallel: where the members
+    ended. diversity: whether the population still searches.
+    """  # noqa: D301  click reads the escape
     pairs: dict[str, str] = {}
     for text in compare:
         name, equals, metric = text.partition("=")
@@ -35,5 +53,6 @@ def command(run: str, output: Path, compare: tuple[str, ...], storage: Path | No
             message = f"--compare {text!r} must be HYPERPARAMETER=METRIC, as in lr=optimal_lr"
             raise click.BadParameter(message)
         pairs[name] = metric
-    plot_run(find(run, storage), output, pairs)
-    click.echo(str(output))
+    target = Path(f"{kind}.png") if output is None else output
+    plot(find(run, storage), target, kind=kind, compare=pairs)
+    click.echo(str(target))

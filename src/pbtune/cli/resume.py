@@ -9,12 +9,12 @@ from typing import Any, cast
 
 import click
 
-from pbtune.cli.runs import find, storage_option, told
+from pbtune.cli.runs import find, run_argument, storage_option, told
 from pbtune.tune.tuner import Tuner
 
 
 @click.command("resume")
-@click.argument("run")
+@run_argument
 @click.argument("function", required=False, metavar="[SCRIPT:FUNCTION]")
 @click.option(
     "--errored", is_flag=True, help="Failed trials go on too, from their last checkpoint."

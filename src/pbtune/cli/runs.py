@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from pbtune.errors import PbtuneError
+from pbtune.journal.lock import driver_pid
 from pbtune.journal.reader import DATABASE
+from pbtune.reporting.population import Look
 from pbtune.tune.configs import RunConfig
 
 P = ParamSpec("P")
@@ -27,6 +30,11 @@ def storage_root(storage: Path | None) -> Path:
     return RunConfig(storage_path=None if storage is None else os.fspath(storage)).storage_root()
 
 
+def find_all(root: Path) -> list[Path]:
+    """The folders of the runs of a storage folder, by name."""
+    return sorted(path.parent for path in root.glob(f"*/{DATABASE}"))
+
+
 def find(run: str, storage: Path | None) -> Path:
     """The folder of a run, given its path or its name.
 
@@ -37,9 +45,45 @@ def find(run: str, storage: Path | None) -> Path:
     for path in (Path(run), root / run):
         if (path / DATABASE).is_file():
             return path
-    names = ", ".join(sorted(path.parent.name for path in root.glob(f"*/{DATABASE}"))) or "no runs"
+    names = ", ".join(path.name for path in find_all(root)) or "no runs"
     message = f"there is no run {run!r}: {root} has {names}. Give its path, or --storage."
     raise click.ClickException(message)
+
+
+def completed(
+    context: click.Context, _parameter: click.Parameter, begun: str
+) -> list[CompletionItem]:
+    """The names of runs that begin with what is typed; folders too, as paths are runs as well."""
+    names = [path.name for path in find_all(storage_root(context.params.get("storage")))]
+    items = [CompletionItem(name) for name in names if name.startswith(begun)]
+    return [*items, CompletionItem(begun, type="dir")]
+
+
+run_argument = click.argument("run", shell_complete=completed)
+
+
+def state_of(run_dir: Path, look: Look) -> str:
+    """Where a run stands: "ended", "halted", "training", "killed" or "interrupted"."""
+    if look.halted is not None:
+        return "halted"
+    if look.is_ended:
+        return "ended"
+    pid = driver_pid(run_dir)
+    if pid is None:
+        return "interrupted"
+    return "training" if is_running(pid) else "killed"
+
+
+def is_running(pid: int) -> bool:
+    """Whether this machine has such a process."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        # It is another user's.
+        return True
+    return True
 
 
 def told(function: Callable[P, R]) -> Callable[P, R]:

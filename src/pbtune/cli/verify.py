@@ -4,14 +4,14 @@ from pathlib import Path
 
 import click
 
-from pbtune.cli.runs import find, storage_option, told
+from pbtune.cli.runs import find, run_argument, storage_option, told
 from pbtune.core.story import story_line
 from pbtune.core.verify import Difference
 from pbtune.tune.checking import check_run
 
 
 @click.command("verify")
-@click.argument("run")
+@run_argument
 @storage_option
 @told
 def command(run: str, storage: Path | None) -> None:

@@ -28,24 +28,24 @@ def concerns(record: Record, trial: str) -> bool:
     return named is None or named == trial
 
 
-def _number(value: float) -> str:
-    return f"{value:.6g}"
+def _number(value: float, digits: int = 6) -> str:
+    return f"{value:.{digits}g}"
 
 
-def changes(old: Config, new: Config, prefix: str = "") -> list[str]:
-    """What differs between two configs, as "lr 0.004 → 0.0048"."""
+def changes(old: Config, new: Config, prefix: str = "", digits: int = 6) -> list[str]:
+    """What differs between two configs, as "lr 0.004 → 0.0048"; floats to so many digits."""
     told: list[str] = []
     for key, value in new.items():
         before = old.get(key)
         if is_dict(value):
-            told += changes(before if is_dict(before) else {}, value, f"{prefix}{key}/")
+            told += changes(before if is_dict(before) else {}, value, f"{prefix}{key}/", digits)
         elif before != value:
-            told.append(f"{prefix}{key} {_shown(before)} → {_shown(value)}")
+            told.append(f"{prefix}{key} {_shown(before, digits)} → {_shown(value, digits)}")
     return told
 
 
-def _shown(value: object) -> str:
-    return _number(value) if isinstance(value, float) else str(value)
+def _shown(value: object, digits: int = 6) -> str:
+    return _number(value, digits) if isinstance(value, float) else str(value)
 
 
 def _reported(record: e.Reported) -> str:

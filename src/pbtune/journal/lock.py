@@ -78,6 +78,14 @@ class RunLock:
         )
 
 
+def driver_pid(run_dir: Path) -> int | None:
+    """The process that drives a run, or that was killed while it did; None after a clean end."""
+    try:
+        return int((run_dir / LOCK_NAME).read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
 def was_killed(run_dir: Path) -> bool:
     """Whether the last driver is still written down: it was killed, or it is at work."""
     path = run_dir / LOCK_NAME

@@ -3,6 +3,6 @@
 snapshot.py   the read model: records folded, with what pictures and tables ask for
 rows.py       one report as Tune shows it, with the keys filled in that Tune fills in
 lineage.py    which pieces of which members made a result
-terminal.py   the live table, the plain lines, and the last one
-plots.py      the picture of a run
+terminal.py   the screen in place, the plain lines, and the last one
+plots/        pictures
 """

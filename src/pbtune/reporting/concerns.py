@@ -18,12 +18,12 @@ def concerns(view: RunView, scores: Mapping[str, float]) -> Iterator[str]:
 
     Args:
         view: The run.
-        scores: Each member's last score; NaN for one without.
+        scores: The last score of each member that has reported; NaN is one that can't be compared.
     """
     yield from dict.fromkeys(view.notices)
     trials = view.trials
     if view.header.metric is not None:
-        lost = [it.id for it in trials if it.step > 0 and math.isnan(scores.get(it.id, math.nan))]
+        lost = [it.id for it in trials if math.isnan(scores.get(it.id, 0.0))]
         if lost:
             yield f"{_members(lost)}: the last {view.header.metric} is NaN or missing"
     founder = surviving_founder(view)
@@ -47,19 +47,8 @@ def surviving_founder(view: RunView) -> str | None:
     living = [it for it in view.trials if it.status is not Status.FAILED]
     if len(living) < COLLAPSE_MIN or not view.exploits:
         return None
-    first = founders(view)
-    counts = Counter(first.get((it.id, it.segment), it.id) for it in living)
+    counts = Counter(view.founders.get((it.id, it.segment), it.id) for it in living)
     return next(iter(counts)) if len(counts) == 1 else None
-
-
-def founders(view: RunView) -> dict[tuple[str, int], str]:
-    """Of each segment, the first member of its lineage: who it descends from."""
-    found: dict[tuple[str, int], str] = {(it, 0): it for it in view.experiment.trials}
-    for exploit in view.exploits:
-        record = exploit.record
-        source = record.donor, view.savings[record.checkpoint].segment
-        found[record.trial, exploit.segment] = found.get(source, record.donor)
-    return found
 
 
 def _members(names: list[str]) -> str:

@@ -47,6 +47,7 @@ class RunView:
         exploits: In order.
         savings: Saved checkpoints by id, deleted ones too.
         starts: The record of each (trial, attempt).
+        founders: Of each (trial, segment), the first member of its lineage.
         failures: Each trial's failures, in order.
         reasons: Why each ended trial ended.
         notices: What the user was told.
@@ -62,6 +63,7 @@ class RunView:
         self.exploits: list[Exploit] = []
         self.savings: dict[str, Saving] = {}
         self.starts: dict[tuple[str, int], d.Started] = {}
+        self.founders: dict[tuple[str, int], str] = {}
         self.failures: dict[str, list[e.Failed]] = {}
         self.reasons: dict[str, str] = {}
         self.notices: list[str] = []
@@ -98,11 +100,13 @@ class RunView:
         match entry.record:
             case d.Created() as record:
                 self.configs[record.trial, 0] = record.config
+                self.founders[record.trial, 0] = record.trial
             case d.Started() as record:
                 self.starts[record.trial, record.attempt] = record
             case d.Exploited() as record:
                 segment = self.experiment.trials[record.trial].segment
                 self.configs[record.trial, segment] = record.config
+                self.founders[record.trial, segment] = self._founder(record)
                 self.exploits.append(Exploit(entry.id, entry.at, segment, record))
             case e.Saved() as record:
                 segment = self.experiment.trials[record.trial].segment
@@ -114,6 +118,9 @@ class RunView:
             case e.Reopened(trial=trial) | e.Rewound(trial=trial) | d.Restarted(trial=trial):
                 now = self.experiment.trials[trial]
                 self.configs[trial, now.segment] = now.config
+                before = self.founders.get((trial, now.segment - 1), trial)
+                anew = isinstance(entry.record, d.Restarted)
+                self.founders.setdefault((trial, now.segment), trial if anew else before)
                 self.reasons.pop(trial, None)
             case e.Closed() as record:
                 self.reasons[record.trial] = record.reason
@@ -125,6 +132,11 @@ class RunView:
                 self.notices.append(record.text)
             case _:
                 pass
+
+    def _founder(self, record: d.Exploited) -> str:
+        saving = self.savings.get(record.checkpoint)
+        segment = 0 if saving is None else saving.segment
+        return self.founders.get((record.donor, segment), record.donor)
 
     @property
     def trials(self) -> list[Trial]:

@@ -130,7 +130,7 @@ class RunConfig(_Settings):
             them.
         failure_config: What a failed attempt leads to.
         checkpoint_config: Which checkpoints are kept.
-        verbose: 0 or False shows only where the run is, 1 the population (the default), 2 also
+        verbose: 0 or False shows nothing, 1 the population (the default), 2 also
             what trials print.
         callbacks: ``tune.Callback`` objects, which are told what happens.
         progress_reporter: Shows the run in place of the live table.

@@ -235,16 +235,6 @@ def _has(view: RunView, name: str) -> bool:
     return any(at(config, name) is not None for config in view.configs.values())
 
 
-def founders(view: RunView) -> dict[tuple[str, int], str]:
-    """Of each segment, the first member of its lineage: who it descends from."""
-    found: dict[tuple[str, int], str] = {(trial.id, 0): trial.id for trial in view.trials}
-    for exploit in view.exploits:
-        record = exploit.record
-        source = record.donor, view.savings[record.checkpoint].segment
-        found[record.trial, exploit.segment] = found.get(source, record.donor)
-    return found
-
-
 def starts(data: Data) -> Iterator[tuple[Series, int]]:
     """Each segment with the step that it begins after."""
     begins = {(it.record.trial, it.segment): it.record.step for it in data.view.exploits}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from pbtune.errors import SettingsError
 from pbtune.reporting.plots import style
-from pbtune.reporting.plots.data import Data, Run, Scale, at, founders, hyperparameters, read, scale
+from pbtune.reporting.plots.data import Data, Run, Scale, at, hyperparameters, read, scale
 from pbtune.reporting.plots.data import starts as starts_of
 from pbtune.reporting.plots.style import plain
 
@@ -53,8 +53,7 @@ def plot_diversity(run: Run, axes: "Axes | None" = None) -> "Axes":
     spread.set_ylabel("spread")
     spread.set_ylim(bottom=0)
     style.legend(spread, ncols=3)
-    first = founders(data.view)
-    counts = [Counter(first.get(key, key[0]) for key in keys) for keys in present]
+    counts = [Counter(data.view.founders.get(key, key[0]) for key in keys) for keys in present]
     lineages.step(steps, [len(it) for it in counts], where="post", color=style.WINNER)
     lineages.set_ylabel("living lineages")
     lineages.set_ylim(bottom=0)
