@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -125,7 +126,13 @@ def test_list_gives_csv_to_programs(call, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("pid", "state"), [("", "interrupted"), (str(os.getpid()), "training"), ("4194304", "killed")]
+    ("pid", "state"),
+    [
+        ("", "interrupted"),
+        (str(os.getpid()), "training"),
+        (f"4194304 {platform.node()}", "killed"),
+        ("1 another-machine", "elsewhere"),
+    ],
 )
 def test_list_says_who_trains(call, tmp_path, pid, state):
     folder = tmp_path / "open"

@@ -1,6 +1,7 @@
 """What a run shows: a screen in place on a terminal, plain lines elsewhere, where it is."""
 
 import io
+import platform
 import re
 from itertools import pairwise
 
@@ -162,7 +163,7 @@ def test_a_look_that_takes_long_makes_the_next_one_later(run_dir, monkeypatch):
 class TestWatch:
     def test_a_run_of_another_process_is_shown_until_it_has_ended(self, made_up):
         folder = made_up([(begun(2), [])])
-        (folder / LOCK_NAME).write_text("4194304")
+        (folder / LOCK_NAME).write_text("4194304 another-machine")
         pauses, stream = [], Screen()
 
         def pause(seconds):
@@ -179,9 +180,10 @@ class TestWatch:
         assert "2 running" in shown
         assert shown.rindex("2 done") > shown.rindex("2 running")
 
-    def test_it_ends_when_nobody_trains_the_run_any_more(self, made_up):
+    @pytest.mark.parametrize("written", ["", "4194304", f"4194304 {platform.node()}"])
+    def test_it_ends_when_nobody_trains_the_run_any_more(self, made_up, written):
         folder = made_up([(begun(2), [])])
-        (folder / LOCK_NAME).write_text("")
+        (folder / LOCK_NAME).write_text(written)
 
         def pause(_seconds):
             pytest.fail("it waited")

@@ -14,13 +14,12 @@ from pbtune.cli.runs import (
     completed,
     find,
     find_all,
-    is_running,
     storage_option,
     storage_root,
     told,
 )
 from pbtune.errors import PbtuneError, RunUnreadable
-from pbtune.journal.lock import RunLock, driver_pid
+from pbtune.journal.lock import RunLock, holder
 from pbtune.journal.reader import JournalReader
 from pbtune.reporting.snapshot import RunView
 
@@ -93,12 +92,13 @@ def _deletable(run_dir: Path, locks: ExitStack | None, *, is_whole: bool) -> Ite
             asks whether somebody does.
         is_whole: The run itself.
     """
-    pid = driver_pid(run_dir)
+    driver = holder(run_dir)
     try:
         if locks is not None:
             locks.enter_context(RunLock(run_dir))
-        elif pid is not None and is_running(pid):
-            _left_alone(run_dir, f"process {pid} is working on it")
+        elif driver is not None and not driver.is_killed:
+            where = "" if driver.is_here else f" on {driver.host}"
+            _left_alone(run_dir, f"process {driver.pid}{where} is working on it")
             return
         with JournalReader(run_dir) as reader, reader.snapshot():
             view = RunView(reader)

@@ -10,7 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from pbtune.errors import PbtuneError
-from pbtune.journal.lock import driver_pid
+from pbtune.journal.lock import holder
 from pbtune.journal.reader import DATABASE
 from pbtune.reporting.population import Look
 from pbtune.tune.configs import RunConfig
@@ -63,27 +63,20 @@ run_argument = click.argument("run", shell_complete=completed)
 
 
 def state_of(run_dir: Path, look: Look) -> str:
-    """Where a run stands: "ended", "halted", "training", "killed" or "interrupted"."""
+    """Where a run stands: ended, halted, training, interrupted, killed, or elsewhere.
+
+    "elsewhere" has a driver of another machine written down, which may be at work or not.
+    """
     if look.halted is not None:
         return "halted"
     if look.is_ended:
         return "ended"
-    pid = driver_pid(run_dir)
-    if pid is None:
+    driver = holder(run_dir)
+    if driver is None:
         return "interrupted"
-    return "training" if is_running(pid) else "killed"
-
-
-def is_running(pid: int) -> bool:
-    """Whether this machine has such a process."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        # It is another user's.
-        return True
-    return True
+    if not driver.is_here:
+        return "elsewhere"
+    return "killed" if driver.is_killed else "training"
 
 
 def told(function: Callable[P, R]) -> Callable[P, R]:

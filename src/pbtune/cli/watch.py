@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from pbtune.cli.runs import find, is_running, run_argument, storage_option, told
-from pbtune.journal.lock import driver_pid
+from pbtune.cli.runs import find, run_argument, storage_option, told
+from pbtune.journal.lock import holder
 from pbtune.reporting.terminal import TerminalView
 
 
@@ -25,11 +25,9 @@ def command(run: str, logs: bool, storage: Path | None) -> None:  # noqa: FBT001
     It only reads: Ctrl-C ends the looking, and not the run.
     """  # noqa: D301  click reads the escape
     run_dir = find(run, storage)
-    pid = driver_pid(run_dir)
-    if pid is not None and not is_running(pid):
-        click.echo(
-            f"note: the driver, process {pid}, isn't on this machine, or was killed", err=True
-        )
+    driver = holder(run_dir)
+    if driver is not None and driver.is_killed:
+        click.echo(f"The driver, process {driver.pid}, was killed.", err=True)
     try:
         last = TerminalView(run_dir, 2 if logs else 1, sys.stdout).watch()
     except KeyboardInterrupt:

@@ -8,6 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, final
 
+import msgspec
+
 from pbtune.errors import RunLocked, StorageUnwritable
 
 LOCK_NAME: Final = "driver.lock"
@@ -78,10 +80,37 @@ class RunLock:
         )
 
 
-def driver_pid(run_dir: Path) -> int | None:
-    """The process that drives a run, or that was killed while it did; None after a clean end."""
+class Holder(msgspec.Struct, frozen=True):
+    """Who is written down as a run's driver: at work, or killed while it was."""
+
+    pid: int
+    host: str
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this machine is the one that it ran on."""
+        return self.host in {"", platform.node()}
+
+    @property
+    def is_killed(self) -> bool:
+        """Whether it ran on this machine, and runs no more; of another machine nothing is known."""
+        if not self.is_here:
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        except OSError:
+            # It is another user's.
+            return False
+        return False
+
+
+def holder(run_dir: Path) -> Holder | None:
+    """Who drives a run, as far as its folder knows; None after a clean end."""
     try:
-        return int((run_dir / LOCK_NAME).read_bytes())
+        pid, _, host = (run_dir / LOCK_NAME).read_text().partition(" ")
+        return Holder(int(pid), host)
     except (OSError, ValueError):
         return None
 

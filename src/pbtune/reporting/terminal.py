@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TextIO, final
 
-from pbtune.journal.lock import driver_pid
+from pbtune.journal.lock import holder
 from pbtune.journal.reader import JournalReader
 from pbtune.reporting.logs import Logs
 from pbtune.reporting.population import Look, Population
@@ -69,6 +69,8 @@ class TerminalView:
     def watch(self, pause: Callable[[float], object] = time.sleep) -> Look:
         """Show a run of another process, until it has ended or its driver is gone.
 
+        A driver that is written down on another machine may be at work: such a run is watched on.
+
         Args:
             pause: Waits for so many seconds.
 
@@ -80,7 +82,8 @@ class TerminalView:
 
             def wait(seconds: float) -> bool:
                 # Whether it is over is asked before the wait: the last look sees the last record.
-                is_over = population.view.is_ended or driver_pid(self._run_dir) is None
+                driver = holder(self._run_dir)
+                is_over = population.view.is_ended or driver is None or driver.is_killed
                 if not is_over:
                     pause(seconds)
                 return is_over
