@@ -19,7 +19,7 @@ from pbtune.tune.cluster import Machine
 from pbtune.tune.configs import RunConfig, TuneConfig
 from pbtune.tune.resources import ONE_SLOT, Slots
 from pbtune.tune.saved import Resume, Saved
-from pbtune.tune.stopper.asking import sees_reports
+from pbtune.tune.stopper.given import sees_reports
 from pbtune.version import __version__
 from pbtune.worker.attempt import Trainable
 from pbtune.worker.protocol import WorkerSettings

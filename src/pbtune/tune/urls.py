@@ -1,6 +1,5 @@
 """Storage paths that are URLs: the journal is on this machine's disk, the rest at the URL."""
 
-import hashlib
 import os
 from pathlib import Path
 from typing import Final
@@ -19,5 +18,7 @@ def is_url(path: object) -> bool:
 
 def local_root(url: str) -> Path:
     """The local folder for the runs of a URL; two URLs have two."""
+    import hashlib  # noqa: PLC0415  3 ms of OpenSSL that few runs need
+
     digest = hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:8]
     return default_cache() / f"remote-{digest}"

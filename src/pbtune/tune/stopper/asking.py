@@ -1,7 +1,7 @@
 """Asks the user's stopper for the driver: with Tune's result, and seeded from an address."""
 
 from collections.abc import Callable
-from typing import Final, final
+from typing import final
 
 from pbtune.core.decisions import Started
 from pbtune.core.events import Opened
@@ -14,11 +14,8 @@ from pbtune.journal.reader import JournalReader, StoredReport
 from pbtune.reporting.rows import fill
 from pbtune.reporting.snapshot import RunView
 from pbtune.tune.stopper.function_stopper import FunctionStopper
-from pbtune.tune.stopper.noop import NoopStopper
 from pbtune.tune.stopper.stopper import CombinedStopper, Stopper
 from pbtune.tune.stopper.timeout import TimeoutStopper
-
-_BLIND: Final = (TimeoutStopper, NoopStopper)
 
 
 @final
@@ -98,13 +95,6 @@ class Stops(AbstractStops):
         self._before[report.trial] = report
         args = (self._stopper, report.trial, {**flatten(result), **result})
         return self._calls.call(_truth, args, address)
-
-
-def sees_reports(stopper: Stopper) -> bool:
-    """Whether a stopper has to be asked about reports, and not only about the run."""
-    if isinstance(stopper, CombinedStopper):
-        return any(sees_reports(it) for it in stopper.stoppers)
-    return not isinstance(stopper, _BLIND)
 
 
 def _timeouts(stopper: Stopper) -> list[TimeoutStopper]:

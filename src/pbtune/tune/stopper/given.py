@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import cast
+from typing import Final, cast
 
 from pbtune.errors import SettingsError
 from pbtune.tune.stopper.function_stopper import Function, FunctionStopper
+from pbtune.tune.stopper.noop import NoopStopper
 from pbtune.tune.stopper.stopper import CombinedStopper, Stopper
 from pbtune.tune.stopper.timeout import TimeoutStopper
 
 Bounds = tuple[tuple[str, float], ...]
+_BLIND: Final = (TimeoutStopper, NoopStopper)
 
 
 def bounds_of(stop: object) -> Bounds:
@@ -63,3 +65,10 @@ def _combined(stoppers: list[object]) -> Stopper | None:
         message = f"a list as stop must hold instances of tune.Stopper, not {', '.join(wrong)}"
         raise SettingsError(message)
     return CombinedStopper(*cast("list[Stopper]", stoppers)) if stoppers else None
+
+
+def sees_reports(stopper: Stopper) -> bool:
+    """Whether a stopper has to be asked about reports, and not only about the run."""
+    if isinstance(stopper, CombinedStopper):
+        return any(sees_reports(it) for it in stopper.stoppers)
+    return not isinstance(stopper, _BLIND)
