@@ -123,12 +123,16 @@ class Surroundings:
             # What is printed must be in the log when the process dies by a signal.
             cast("TextIOWrapper", stream).reconfigure(line_buffering=True)
         self._log_dir: Path | None = None
+        self._made: set[Path] = set()
 
     def redirect(self, trial_dir: Path, names: tuple[str, str] = (LOG_NAME, LOG_NAME)) -> None:
         """Send what is printed from now on, by C code and children too, to the trial's logs."""
         if self._log_dir == trial_dir:
             return
-        trial_dir.mkdir(mode=0o700, exist_ok=True)
+        if trial_dir not in self._made:
+            # Even where it is there already, making it waits for the folder's lock.
+            trial_dir.mkdir(mode=0o700, exist_ok=True)
+            self._made.add(trial_dir)
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
         for fd, name in enumerate(names, start=1):
             log = os.open(trial_dir / name, flags, 0o600)
