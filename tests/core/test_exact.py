@@ -16,11 +16,14 @@ from pbtune.core import events as e
 from pbtune.core.exact import (
     decode_metrics,
     decode_record,
+    decode_struct,
     encode_metrics,
     encode_record,
+    encode_struct,
     flatten,
 )
-from pbtune.core.experiment import Record
+from pbtune.core.experiment import Experiment, Record
+from pbtune.core.trial import Kept, Rank, Status, Trial
 from pbtune.core.values import Ref
 from pbtune.errors import EngineBug, MetricUnstorable
 
@@ -222,3 +225,19 @@ def test_keys_that_are_no_text_are_refused(metrics, where):
 def test_nested_metrics_are_flattened_with_slashes():
     nested = {"eval": {"loss": 1, "by": {"class": [2]}, "none": {}}, "acc": 3}
     assert flatten(nested) == {"eval/loss": 1, "eval/by/class": [2], "eval/none": {}, "acc": 3}
+
+
+@given(st.dictionaries(KEYS, VALUES, max_size=3), st.floats(), st.sampled_from(Status))
+@example({"model": Ref("model"), "pair": (1, [2])}, math.nan, Status.PAUSED)
+@example({}, -math.inf, Status.DONE)
+def test_a_state_comes_back_exactly(config, score, status):
+    rank = Rank(score, 1, score, 0.5, config, "t0/checkpoint_000000", scores=(score, 1.0))
+    trial = Trial("t0", 0, config, status, slot=None, rank=rank, kept=(Kept("c", score),))
+    state = Experiment({"t0": trial}, best_score=score, history=(), garbage=("d",))
+    assert repr(decode_struct(encode_struct(state), Experiment)) == repr(state)
+    assert decode_struct(encode_struct(Experiment()), Experiment) == Experiment()
+
+
+def test_a_state_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match="Expected `object`"):
+        decode_struct(b'{"trials":{"t0":1}}', Experiment)

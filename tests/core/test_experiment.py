@@ -19,7 +19,7 @@ from pbtune.core.decisions import (
     Yielded,
 )
 from pbtune.core.events import Failed, Noticed, Opened, Report, Reported, Returned, Saved
-from pbtune.core.experiment import Experiment, Record
+from pbtune.core.experiment import Experiment, Record, with_views
 from pbtune.core.fold import _FOLDS, fold
 from pbtune.core.trial import Kept, Rank, RestorePoint, Status
 from pbtune.errors import EngineBug
@@ -256,15 +256,21 @@ def test_a_record_that_cannot_follow_is_named_and_changes_nothing(
         ("ranking", []),
         ("waiting", []),
         ("slots", {}),
-        ("live", 7),
+        ("live_count", 7),
         ("references", {}),
     ],
 )
 def test_a_view_that_differs_from_the_trials_is_named(population, folded, name, wrong):
     state = folded(START, SAVED, RANKED, state=population(2))
-    field = {"live": "live_count"}.get(name, name)
     with pytest.raises(EngineBug, match=f"{name} is .* but the trials say"):
-        msgspec.structs.replace(state, **{field: wrong}).validate()
+        msgspec.structs.replace(state, **{name: wrong}).validate()
+
+
+def test_the_views_can_be_made_anew_from_the_trials(population, folded):
+    state = folded(START, SAVED, RANKED, state=population(2))
+    empty = {"ranking": [], "waiting": [], "slots": {}, "references": {}}
+    bare = msgspec.structs.replace(state, live_count=0, gated_count=9, **empty)
+    assert with_views(bare) == state
 
 
 def test_a_running_trial_without_a_slot_is_named(population, folded):

@@ -58,6 +58,12 @@ class SpyJournal(AbstractJournal):
     def entries(self, after=0):
         return self.memory.entries(after)
 
+    def keep(self, folded):
+        self.memory.keep(folded)
+
+    def kept(self):
+        return self.memory.kept()
+
     def idle(self):
         self.idle_count += 1
 

@@ -14,9 +14,10 @@ from hypothesis.stateful import (
 )
 
 from pbtune.core.decisions import Created, Exploited, Released, Started
-from pbtune.core.events import Opened, Saved
+from pbtune.core.events import Noticed, Opened, Saved
 from pbtune.errors import MetricUnstorable
 from pbtune.journal.base import Header, ReportRow
+from pbtune.journal.folded import Folded
 from pbtune.journal.memory import MemoryJournal
 from pbtune.journal.reader import JournalReader
 from pbtune.journal.sqlite import SqliteJournal
@@ -143,6 +144,12 @@ class JournalsAgree(RuleBasedStateMachine):
             with pytest.raises(MetricUnstorable):
                 journal.append([*records, Created("t0", 0, {"bad": object()})], rows, 1.0)
 
+    @rule(records=st.lists(RECORDS, max_size=2))
+    def keep(self, records):
+        notices = tuple(Noticed("t0", "code", repr(it)) for it in records)
+        for journal in (self.memory, self.database):
+            journal.keep(Folded(notices=notices))
+
     @rule()
     def idle(self):
         self.database.idle()
@@ -166,6 +173,7 @@ class JournalsAgree(RuleBasedStateMachine):
             return
         ours, theirs = (list(it.entries()) for it in (self.memory, self.database))
         assert repr(ours) == repr(theirs)
+        assert self.memory.kept() == self.database.kept()
         assert self.memory.rows == stored_rows(self.run_dir)
 
 

@@ -15,11 +15,12 @@ from pbtune.core.decisions import (
     Started,
     Yielded,
 )
-from pbtune.core.events import Failed, Opened, Report, Reported, Saved
+from pbtune.core.events import Failed, Noticed, Opened, Report, Reported, Saved
 from pbtune.core.experiment import Experiment
 from pbtune.core.fold import fold
 from pbtune.errors import RunUnreadable, StorageFull, StorageUnwritable
 from pbtune.journal.base import Header, ReportRow
+from pbtune.journal.folded import Folded
 from pbtune.journal.reader import JournalReader
 from pbtune.journal.sqlite import SqliteJournal
 
@@ -350,3 +351,41 @@ def test_opening_a_damaged_file_lets_go_of_it(path, journal):
         SqliteJournal.open(path)
     change(path, "PRAGMA journal_mode=DELETE")
     assert query(path, "PRAGMA journal_mode") == [("delete",)]
+
+
+def test_what_other_code_kept_counts_as_nothing(path, journal):
+    journal.append([Opened(1)], [], 0.0)
+    journal.keep(Folded())
+    assert journal.kept() == (1, Folded())
+    journal._connection.execute("UPDATE folded SET code = 'another'")
+    assert journal.kept() == (0, Folded())
+
+
+def test_what_was_kept_is_no_loss_when_it_is_damaged(path, journal):
+    journal.append([Opened(1)], [], 0.0)
+    journal.keep(Folded())
+    journal._connection.execute("UPDATE folded SET state = substr(state, 2)")
+    assert journal.kept() == (0, Folded())
+    with JournalReader(path.parent) as reader:
+        assert reader.kept() == (0, Folded())
+
+
+def test_a_database_of_an_earlier_version_gets_a_place_to_keep_it(path, journal):
+    journal.append([Opened(1)], [], 0.0)
+    journal._connection.execute("DROP TABLE folded")
+    with JournalReader(path.parent) as reader:
+        assert reader.kept() == (0, Folded())
+    journal.close()
+    again = SqliteJournal.open(path)
+    again.keep(Folded())
+    assert again.kept() == (1, Folded())
+    again.close()
+
+
+def test_a_full_disk_is_no_reason_to_stop_when_something_is_kept(path, journal):
+    journal.append([Opened(1)], [], 0.0)
+    (page_count,) = journal._connection.execute("PRAGMA page_count").fetchone()
+    journal._connection.execute(f"PRAGMA max_page_count = {page_count}")
+    journal.keep(Folded(notices=(Noticed("t0", "code", "x" * 100_000),)))
+    assert journal.kept() == (0, Folded())
+    assert journal.append([Opened(2)], [], 0.0) == 2

@@ -16,6 +16,7 @@ from pbtune.driver.recover import Savings
 from pbtune.errors import StorageFull, StorageUnwritable
 from pbtune.executors.inline import InlineExecutor
 from pbtune.executors.messages import Streamed
+from pbtune.journal.folded import Folded
 from pbtune.journal.memory import MemoryJournal
 
 PLANTED = {}
@@ -108,6 +109,23 @@ def half_a_commit_is_stored(patch):
         return [append(self, [record], [], at) for record in records][-1]
 
     patch.setattr(MemoryJournal, "append", one_by_one)
+
+
+@planted("simulator", says="isn't what the records fold to")
+def what_is_kept_folded_is_a_turn_behind(patch):
+    finish, before = Driver._finish, {}
+
+    def note(self, *args):
+        before[id(self)] = self.state
+        finish(self, *args)
+
+    def keep(self):
+        state = before.get(id(self), self.state)
+        self._journal.keep(Folded(state, self._savings.all(), tuple(self._notices)))
+        self._unkept_count = 0
+
+    patch.setattr(Driver, "_finish", note)
+    patch.setattr(Driver, "_keep", keep)
 
 
 # Law 3: fences, attempts, recovery.

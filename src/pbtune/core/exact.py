@@ -8,7 +8,8 @@ stays plain JSON, so that SQL can read it. msgspec alone would turn NaN into nul
 import math
 import re
 from collections.abc import Mapping
-from typing import Any, Final, cast
+from enum import Enum
+from typing import Any, Final, TypeVar, cast
 
 import msgspec
 
@@ -25,6 +26,8 @@ _SURROGATES: Final = re.compile("[\ud800-\udfff]")
 _SUSPECT: Final = (b"null", b'"$')
 """A body without these needed no tag. None is written as null too, so it is only a suspicion."""
 _WITH_CONFIG: Final = (d.Created, d.Exploited, d.Restarted, e.Rewound)
+
+S = TypeVar("S", bound=msgspec.Struct)
 
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder().decode
@@ -98,6 +101,20 @@ def decode_record(body: bytes | str) -> Record:
         raise EngineBug(what, text.decode(errors="replace")) from error
 
 
+def encode_struct(value: msgspec.Struct) -> bytes:
+    """The exact JSON of a struct of the core's, with the structs inside it."""
+    return _encode(_struct(value))
+
+
+def decode_struct(body: bytes | str, kind: type[S]) -> S:
+    """The struct as it was.
+
+    Raises:
+        ValueError: If it has another shape.
+    """
+    return msgspec.convert(_untagged(_decode(body)), kind)
+
+
 def _struct(value: msgspec.Struct) -> dict[str, object]:
     """A record as builtins; its own tuples are lists, those inside configs are tagged."""
     config = type(value).__struct_config__
@@ -109,9 +126,18 @@ def _struct(value: msgspec.Struct) -> dict[str, object]:
 def _field(value: object) -> object:
     if is_tuple(value):
         return [_field(item) for item in value]
-    if isinstance(value, msgspec.Struct):
+    if isinstance(value, msgspec.Struct) and not isinstance(value, Ref):
         return _struct(value)
+    if isinstance(value, Enum):
+        return value.value
+    if is_plain_dict(value) and any(_is_own(item) for item in value.values()):
+        return {key: _field(item) for key, item in value.items()}
     return _tagged(value, "")
+
+
+def _is_own(value: object) -> bool:
+    """Whether a value is a struct of ours; in a config only ``Ref`` is one."""
+    return isinstance(value, msgspec.Struct) and not isinstance(value, Ref)
 
 
 def _tagged(value: object, path: str) -> object:  # noqa: PLR0911  one return a type

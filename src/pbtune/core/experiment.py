@@ -5,8 +5,8 @@ The views (ranking, waiting, slots, references) are kept up to date by ``put`` a
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Final, cast
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 import msgspec
 
@@ -61,8 +61,8 @@ class Experiment(msgspec.Struct, frozen=True):
     """
 
     trials: Mapping[str, Trial] = {}
-    ranking: Sequence[Entry] = ()
-    waiting: Sequence[tuple[float, int, str]] = ()
+    ranking: Sequence[Entry] = []
+    waiting: Sequence[tuple[float, int, str]] = []
     slots: Mapping[int, str] = {}
     references: Mapping[str, int] = {}
     garbage: tuple[str, ...] = ()
@@ -71,7 +71,7 @@ class Experiment(msgspec.Struct, frozen=True):
     gated_count: int = 0
     generation: int = 0
     halted: str | None = None
-    history: Sequence[Interval] = ()
+    history: tuple[Interval, ...] = ()
     ranked_count: int = 0
     best_score: float = -math.inf
     improved_at: int = 0
@@ -96,23 +96,34 @@ class Experiment(msgspec.Struct, frozen=True):
         Raises:
             EngineBug: If a view differs from what the trials say.
         """
-        trials = self.trials.values()
         expected: dict[str, tuple[object, object]] = {
-            "ranking": (list(self.ranking), sorted(filter(None, map(_ranking_entry, trials)))),
-            "waiting": (list(self.waiting), sorted(filter(None, map(_waiting_entry, trials)))),
-            "slots": (dict(self.slots), {t.slot: t.id for t in trials if t.slot is not None}),
-            "live": (self.live_count, sum(t.is_live for t in trials)),
-            "gated": (self.gated_count, sum(t.is_live and t.is_gated for t in trials)),
-            "references": (dict(self.references), _count_references(trials, self.pin)),
-            "running": (
-                {t.id for t in trials if t.status is Status.RUNNING},
-                set(self.slots.values()),
-            ),
+            name: (getattr(self, name), derived) for name, derived in _views(self).items()
         }
+        expected["running"] = (
+            {it.id for it in self.trials.values() if it.status is Status.RUNNING},
+            set(self.slots.values()),
+        )
         for name, (kept, derived) in expected.items():
             if kept != derived:
                 message = f"{name} is {kept!r} but the trials say {derived!r}"
                 raise EngineBug(message)
+
+
+def with_views(state: Experiment) -> Experiment:
+    """The state with every derived view made anew from its trials and its pin."""
+    return msgspec.structs.replace(state, **_views(state))
+
+
+def _views(state: Experiment) -> dict[str, object]:
+    trials = state.trials.values()
+    return {
+        "ranking": sorted(filter(None, map(_ranking_entry, trials))),
+        "waiting": sorted(filter(None, map(_waiting_entry, trials))),
+        "slots": {it.slot: it.id for it in trials if it.slot is not None},
+        "references": _count_references(trials, state.pin),
+        "live_count": sum(it.is_live for it in trials),
+        "gated_count": sum(it.is_live and it.is_gated for it in trials),
+    }
 
 
 def _ranking_entry(trial: Trial) -> Entry | None:
@@ -132,9 +143,9 @@ def pinned(pin: Pin | None) -> list[str]:
     return [] if pin is None or pin.rank.checkpoint is None else [pin.rank.checkpoint]
 
 
-def _count_references(trials: "Sequence[Trial] | object", pin: Pin | None) -> dict[str, int]:
+def _count_references(trials: Iterable[Trial], pin: Pin | None) -> dict[str, int]:
     counts: dict[str, int] = dict.fromkeys(pinned(pin), 1)
-    for trial in cast("Sequence[Trial]", trials):
+    for trial in trials:
         for checkpoint in [*trial.pins(), *(keep.checkpoint for keep in trial.kept)]:
             counts[checkpoint] = counts.get(checkpoint, 0) + 1
     return counts

@@ -36,12 +36,16 @@ from pbtune.errors import (
 from pbtune.executors.base import AbstractExecutor
 from pbtune.executors.messages import Asked, Errored, Message, Streamed
 from pbtune.journal.base import AbstractJournal, ReportRow
+from pbtune.journal.folded import Folded
 
 WAIT_S: Final = 1.0
 STOPPER_WAIT_S: Final = 0.1
 """How often stoppers are asked about the whole run while no reports arrive: as often as in Tune."""
 CLOSE_GRACE_S: Final = 10.0
 FULL_RETRY_S: Final = 1.0
+KEEP_AT_END: Final = 1_000
+KEEP_PER_TRIAL: Final = 20
+"""Records that the next driver may have to fold; more are kept folded for it."""
 NO_CHECKPOINTS: Final = (
     "synchronous PBT with fewer slots than members has to pause some of them, and those that wait"
     " have no checkpoint to go on from: pass checkpoint= to report() at least once per"
@@ -69,6 +73,7 @@ class Driver:
         slots_max: At most so many slots are used; None for all.
         trash: Deletes released checkpoints; in this thread, unless another one is set.
         stops: Asks the user's stoppers; None if there are none.
+        keep_every: After so many records, what they fold to is kept beside them.
     """
 
     def __init__(
@@ -86,6 +91,7 @@ class Driver:
         self.interrupted: Callable[[], bool] = _never
         self.slots_max: int | None = None
         self.stops: AbstractStops | None = None
+        self.keep_every = 10_000
         self.trash: AbstractTrash = LoopTrash(store)
         self._settings = settings
         self._journal = journal
@@ -96,7 +102,9 @@ class Driver:
         self._reached: dict[str, tuple[int, int]] = {}
         self._slots_seen = 0
         self._gate = Gate(settings.scheduler.gate_timeout_s)
+        self._notices = list(recovered.notices)
         self._noticed = {_notice_key(it) for it in recovered.notices}
+        self._unkept_count = 0
 
     def run(self, first: Sequence[Event] = ()) -> Experiment:
         """Train until every trial has ended, the run is halted, or somebody interrupts.
@@ -123,6 +131,8 @@ class Driver:
             raise
         self._command()
         self._store_late(self._executor.close(CLOSE_GRACE_S))
+        if self._unkept_count >= min(KEEP_AT_END, self.keep_every):
+            self._keep()
         self._empty_trash()
         return self.state
 
@@ -246,6 +256,7 @@ class Driver:
             else:
                 if is_told:
                     self._tell("There is space again: the run goes on.")
+                self._unkept_count += len(records)
                 return
 
     def _command(self) -> None:
@@ -286,7 +297,15 @@ class Driver:
                 size_bytes = self._savings.forget(record.checkpoints)
                 self.trash.add(record.checkpoints, size_bytes)
             elif isinstance(record, Noticed):
+                self._notices.append(record)
                 self._tell(record.text)
+        # A large population costs more to write down.
+        if self._unkept_count >= max(self.keep_every, KEEP_PER_TRIAL * len(self.state.trials)):
+            self._keep()
+
+    def _keep(self) -> None:
+        self._journal.keep(Folded(self.state, self._savings.all(), tuple(self._notices)))
+        self._unkept_count = 0
 
     def _worth_telling(
         self, state: Experiment, events: tuple[Event, ...], message: Message

@@ -4,8 +4,8 @@ Recorded decisions are folded, never recomputed. Recovering twice, or being kill
 gives the same: everything that it does is either a record or can be done again.
 """
 
-from collections.abc import Iterable
-from typing import final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Protocol, final
 
 import msgspec
 
@@ -14,24 +14,21 @@ from pbtune.core.decisions import Released
 from pbtune.core.events import Damaged, Event, Noticed, Rewound, Saved
 from pbtune.core.experiment import Experiment, Record
 from pbtune.core.fold import fold
-from pbtune.core.trial import Config, Trial
-from pbtune.journal.base import AbstractJournal, Entry
-
-
-class Saving(msgspec.Struct, frozen=True):
-    """A saved checkpoint, and the segment and the config that its trial had then."""
-
-    record: Saved
-    segment: int
-    config: Config
+from pbtune.core.trial import Trial
+from pbtune.journal.base import Entry
+from pbtune.journal.folded import Folded, Saving
 
 
 @final
 class Savings:
     """Every saved checkpoint of a run, by id, and what to do when one is damaged."""
 
-    def __init__(self) -> None:
-        self._by_id: dict[str, Saving] = {}
+    def __init__(self, by_id: Mapping[str, Saving] | None = None) -> None:
+        self._by_id: dict[str, Saving] = dict(by_id or {})
+
+    def all(self) -> dict[str, Saving]:
+        """Those that nobody has released, by id."""
+        return dict(self._by_id)
 
     def note(self, record: Record, state: Experiment) -> None:
         """Remember a ``Saved``, with the state after it; other records don't matter."""
@@ -98,15 +95,32 @@ class Recovered(msgspec.Struct, frozen=True):
     notices: tuple[Noticed, ...] = ()
 
 
-def recover(journal: AbstractJournal) -> Recovered:
-    """Fold a journal."""
-    return recover_entries(journal.entries())
+class Kept(Protocol):
+    """Where a run can be recovered from: a journal, or a reader of one."""
+
+    def kept(self) -> tuple[int, Folded]:
+        """See ``AbstractJournal.kept``."""
+        ...
+
+    def entries(self, after: int = 0) -> Iterator[Entry]:
+        """The records with an id above ``after``, in order."""
+        ...
+
+
+def recover(journal: Kept) -> Recovered:
+    """Fold a journal: what was kept of it, and what came after that."""
+    last, folded = journal.kept()
+    return _onwards(folded, journal.entries(last))
 
 
 def recover_entries(entries: Iterable[Entry]) -> Recovered:
-    """As ``recover``, of entries that a reader gave."""
-    state, savings = Experiment(), Savings()
-    notices: list[Noticed] = []
+    """Fold all entries of a journal, as a reader gave them."""
+    return _onwards(Folded(), entries)
+
+
+def _onwards(folded: Folded, entries: Iterable[Entry]) -> Recovered:
+    state, savings = folded.state, Savings(folded.savings)
+    notices = list(folded.notices)
     for entry in entries:
         state = fold(state, entry.record)
         savings.note(entry.record, state)

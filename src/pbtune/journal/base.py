@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from pbtune.core.experiment import Record
+from pbtune.journal.folded import Folded
 
 
 class ReportRow(msgspec.Struct, frozen=True):
@@ -79,6 +80,20 @@ class AbstractJournal(ABC):
     @abstractmethod
     def entries(self, after: int = 0) -> Iterator[Entry]:
         """The records with an id above ``after``, in order."""
+
+    @abstractmethod
+    def keep(self, folded: Folded) -> None:
+        """Remember what the records so far fold to; it takes the place of what was kept before.
+
+        A full disk is no error here: it can be done later.
+        """
+
+    @abstractmethod
+    def kept(self) -> tuple[int, Folded]:
+        """What was kept, and the id of the last record in it; nothing, and 0, if that is nothing.
+
+        What was kept by other code than this counts as nothing.
+        """
 
     @abstractmethod
     def idle(self) -> None:

@@ -10,6 +10,7 @@ from typing import Final, cast
 import msgspec
 
 from pbtune.core.exact import decode_record
+from pbtune.core.experiment import Record
 from pbtune.journal.base import Entry
 from pbtune.journal.reader import JournalReader
 
@@ -80,6 +81,16 @@ def entries_about(
     )
     rows = reader.rows(query, (trial, json.dumps(list(without)), limit))
     return list(_entries(rows))[::-1]
+
+
+def records_of(reader: JournalReader, trial: str | None, kinds: Sequence[str]) -> list[Record]:
+    """The records of some kinds about one trial, in order; None stands for those about none."""
+    query = (
+        "SELECT record FROM events WHERE trial IS ?"
+        " AND kind IN (SELECT value FROM json_each(?)) ORDER BY id"
+    )
+    rows = reader.rows(query, (trial, json.dumps(list(kinds))))
+    return [decode_record(cast("str", body)) for (body,) in rows]
 
 
 def entries_at(reader: JournalReader, ids: Iterable[int]) -> list[Entry]:

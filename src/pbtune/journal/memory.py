@@ -7,6 +7,7 @@ from pbtune.core.decisions import Started
 from pbtune.core.exact import decode_record, encode_record
 from pbtune.core.experiment import Record
 from pbtune.journal.base import AbstractJournal, Entry, ReportRow
+from pbtune.journal.folded import Folded, decode_folded, encode_folded
 
 
 @final
@@ -20,6 +21,7 @@ class MemoryJournal(AbstractJournal):
         self.rows: list[tuple[ReportRow, int | None]] = []
         self._records: list[tuple[int, float, bytes]] = []
         self._commit = 0
+        self._kept: tuple[int, bytes] | None = None
 
     def append(self, records: Sequence[Record], rows: Sequence[ReportRow], at: float) -> int:
         """See the base class."""
@@ -40,6 +42,17 @@ class MemoryJournal(AbstractJournal):
         for at, (commit, wall_s, body) in enumerate(self._records[after:], start=after + 1):
             yield Entry(at, commit, wall_s, decode_record(body))
 
+    def keep(self, folded: Folded) -> None:
+        """See the base class."""
+        self._kept = (len(self._records), encode_folded(folded))
+
+    def kept(self) -> tuple[int, Folded]:
+        """See the base class."""
+        if self._kept is None:
+            return 0, Folded()
+        last, body = self._kept
+        return last, decode_folded(body)
+
     def idle(self) -> None:
         """Nothing to do."""
 
@@ -51,7 +64,7 @@ class MemoryJournal(AbstractJournal):
         twin = MemoryJournal()
         twin.rows = list(self.rows)
         twin._records = list(self._records)
-        twin._commit = self._commit
+        twin._commit, twin._kept = self._commit, self._kept
         return twin
 
 

@@ -12,7 +12,8 @@ import msgspec
 from pbtune.core.exact import decode_metrics
 from pbtune.errors import RunUnreadable
 from pbtune.journal.base import Entry
-from pbtune.journal.sqlite import check_format, read_entries, readable
+from pbtune.journal.folded import Folded
+from pbtune.journal.sqlite import check_format, read_entries, read_kept, readable
 
 DATABASE: Final = "run.db"
 _COLUMNS: Final = (
@@ -91,6 +92,11 @@ class JournalReader:
         with readable(self._path):
             yield from self._connection.execute(query, values)
 
+    def kept(self) -> tuple[int, Folded]:
+        """See ``AbstractJournal.kept``."""
+        with readable(self._path):
+            return read_kept(self._connection)
+
     def entries(self, after: int = 0) -> Iterator[Entry]:
         """The records with an id above ``after``, in order."""
         with readable(self._path):
@@ -129,6 +135,16 @@ class JournalReader:
         with readable(self._path):
             rows = [StoredReport(*row) for row in self._connection.execute(query)]
         return {row.trial: row for row in rows}
+
+    def last_report(self, trial: str) -> StoredReport | None:
+        """A trial's newest report; None if it has made none."""
+        query = (
+            f"SELECT {_COLUMNS} FROM reports WHERE trial = ? AND superseded_by IS NULL"  # noqa: S608  constants only
+            " ORDER BY segment DESC, step DESC LIMIT 1"
+        )
+        with readable(self._path):
+            row = self._connection.execute(query, (trial,)).fetchone()
+        return None if row is None else StoredReport(*row)
 
     def report_count(self) -> int:
         """How many reports are stored, superseded ones too."""

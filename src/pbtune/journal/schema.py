@@ -1,13 +1,25 @@
 """The run's database, as a person with ``sqlite3 -readonly`` sees it.
 
-Two tables are written, ``events`` and ``reports``; the rest are views over them. ``record`` and
-``metrics`` are JSON text (see ``core/exact.py``), so ``json_extract(metrics, '$.loss')`` works.
+Two tables are written, ``events`` and ``reports``, and a cache; the rest are views over them.
+``record`` and ``metrics`` are JSON text (see ``core/exact.py``), so ``json_extract(metrics,
+'$.loss')`` works.
 """
 
 from typing import Final
 
 FORMAT: Final = 1
 """Of the database; a reader refuses a higher one."""
+
+FOLDED: Final = """
+-- What the events up to "last" fold to, for the next driver: a cache.
+CREATE TABLE IF NOT EXISTS folded (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    last INTEGER NOT NULL,
+    code TEXT NOT NULL,
+    state TEXT NOT NULL
+);
+"""
+"""By itself, since databases of earlier versions lack it and get it when they are opened."""
 
 SCHEMA: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;

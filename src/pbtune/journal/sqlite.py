@@ -22,12 +22,14 @@ from pbtune.core.experiment import Record
 from pbtune.errors import RunUnreadable, StorageFull, StorageUnwritable
 from pbtune.journal.base import AbstractJournal, Entry, Header, ReportRow
 from pbtune.journal.filesystem import network_filesystem
-from pbtune.journal.schema import FORMAT, SCHEMA
+from pbtune.journal.folded import Folded, decode_folded, encode_folded, folded_by
+from pbtune.journal.schema import FOLDED, FORMAT, SCHEMA
 
 _WAL_PAGES_MAX: Final = 20_000
 """Beyond 80 MB the WAL is moved even if the driver is busy."""
 _EVENT: Final = "INSERT INTO events VALUES (NULL, ?, ?, ?, ?, ?, ?)"
 _REPORT: Final = "INSERT INTO reports VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, NULL)"
+_KEEP: Final = "INSERT OR REPLACE INTO folded VALUES (1, ?, ?, ?)"
 _SUPERSEDE: Final = (
     "UPDATE reports SET superseded_by = ?"
     " WHERE trial = ? AND segment = ? AND step > ? AND superseded_by IS NULL AND attempt < ?"
@@ -82,6 +84,7 @@ class SqliteJournal(AbstractJournal):
             connection = _connected(path, durability)
             undo.callback(connection.close)
             check_format(connection, path)
+            connection.execute(FOLDED)
             journal = cls(connection, path)
             undo.pop_all()
             return journal
@@ -134,6 +137,23 @@ class SqliteJournal(AbstractJournal):
     def entries(self, after: int = 0) -> Iterator[Entry]:
         """See the base class."""
         return read_entries(self._connection, after)
+
+    def keep(self, folded: Folded) -> None:
+        """See the base class."""
+        if self._broken is not None:
+            return
+        self._is_dirty = True
+        values = (self._last, folded_by(), encode_folded(folded).decode())
+        try:
+            self._connection.execute(_KEEP, values)
+        except sqlite3.OperationalError as error:
+            fault = self._fault(error)
+            if not isinstance(fault, StorageFull):
+                raise fault from error
+
+    def kept(self) -> tuple[int, Folded]:
+        """See the base class."""
+        return read_kept(self._connection)
 
     def idle(self) -> None:
         """Move the WAL into the database, if readers allow it."""
@@ -208,7 +228,7 @@ def _make(path: Path, header: Header, durability: str) -> None:
     try:
         _plain(connection)
         connection.execute(f"PRAGMA synchronous={'FULL' if durability == 'power' else 'OFF'}")
-        connection.executescript(f"BEGIN; {SCHEMA}")
+        connection.executescript(f"BEGIN; {SCHEMA} {FOLDED}")
         meta = [("format", str(FORMAT)), ("header", msgspec.json.encode(header).decode())]
         connection.executemany("INSERT INTO meta VALUES (?, ?)", meta)
         connection.execute("COMMIT")
@@ -292,6 +312,25 @@ def read_entries(connection: sqlite3.Connection, after: int) -> Iterator[Entry]:
     query = 'SELECT id, "commit", at, record FROM events WHERE id > ? ORDER BY id'
     for number, commit, at, body in connection.execute(query, (after,)):
         yield Entry(number, commit, at, decode_record(body))
+
+
+def read_kept(connection: sqlite3.Connection) -> tuple[int, Folded]:
+    """See ``AbstractJournal.kept``; a database of an earlier version has no table for it."""
+    query = "SELECT last, state FROM folded WHERE code = ?"
+    try:
+        found = connection.execute(query, (folded_by(),)).fetchone()
+    except sqlite3.OperationalError as error:
+        if "no such table" not in str(error):
+            raise
+        return 0, Folded()
+    if found is None:
+        return 0, Folded()
+    last, body = found
+    try:
+        return last, decode_folded(body)
+    except ValueError:
+        # A cache that is damaged is none: the records are read, and are what is complained about.
+        return 0, Folded()
 
 
 def _event_values(record: Record) -> tuple[object, object, str]:

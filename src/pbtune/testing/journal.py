@@ -9,6 +9,7 @@ from typing import Final, final
 from pbtune.core.experiment import Record
 from pbtune.errors import StorageFull, StorageUnwritable
 from pbtune.journal.base import AbstractJournal, Entry, ReportRow
+from pbtune.journal.folded import Folded
 from pbtune.journal.memory import MemoryJournal
 from pbtune.testing.faults import Faults, Violation
 
@@ -71,6 +72,16 @@ class FaultyJournal(AbstractJournal):
             if number % ENTRIES_PER_OP == 0:
                 self._faults.op("entries")
             yield entry
+
+    def keep(self, folded: Folded) -> None:
+        """See the base class."""
+        self._faults.op("keep")
+        self._memory.keep(folded)
+        self._faults.op("kept")
+
+    def kept(self) -> tuple[int, Folded]:
+        """See the base class."""
+        return self._memory.kept()
 
     def idle(self) -> None:
         """See the base class."""

@@ -22,6 +22,7 @@ from pbtune.executors.base import AbstractExecutor
 from pbtune.executors.processes.launcher import Launcher
 from pbtune.journal.filesystem import network_filesystem
 from pbtune.journal.lock import RunLock
+from pbtune.journal.reader import JournalReader
 from pbtune.journal.sqlite import SqliteJournal
 from pbtune.tune.building import executor_of
 from pbtune.tune.execution import Execution
@@ -171,9 +172,11 @@ def _opened(
                 f' RunConfig(name={run_dir.name!r}, resume="auto")'
             )
         return journal, Recovered(), []
-    first = first_events(execution.resume, settings, execution.trainable_name)
+    # Read-only first: a run that is refused stays as it is.
+    with JournalReader(run_dir) as reader:
+        recovered = recover(reader)
+    first = first_events(execution.resume, settings, execution.trainable_name, recovered.state)
     journal = SqliteJournal.open(run_dir / DATABASE, durability)
-    recovered = recover(journal)
     store.sweep(recovered.state.references)
     damaged = damages(recovered, store)
     for event in damaged:

@@ -7,11 +7,13 @@ from abc import ABC, abstractmethod
 from typing import Any, Final
 
 from pbtune.core.decisions import Created, Halted, Started
-from pbtune.core.events import Failed, Opened, Report, Reported, Saved
-from pbtune.core.experiment import Record
+from pbtune.core.events import Failed, Noticed, Opened, Report, Reported, Saved
+from pbtune.core.experiment import Experiment, Record
+from pbtune.core.fold import fold
 from pbtune.core.values import Ref
 from pbtune.errors import MetricUnstorable
 from pbtune.journal.base import AbstractJournal, Entry, ReportRow
+from pbtune.journal.folded import Folded, Saving
 from pbtune.testing.contracts.raising import raises
 
 NASTY_CONFIG: Final[dict[str, object]] = {
@@ -192,6 +194,29 @@ class JournalContract(ABC):
         journal.append([Opened(1)], [], 0.0)
         journal.close()
         journal.close()
+
+    def test_nothing_is_kept_at_first(self, journal: AbstractJournal) -> None:
+        assert journal.kept() == (0, Folded())
+        journal.append([Opened(1)], [], 0.0)
+        assert self.reopened(journal).kept() == (0, Folded())
+
+    def test_what_was_kept_last_comes_back_exactly(self, journal: AbstractJournal) -> None:
+        records: list[Record] = [Opened(1), Created("t0", 0, NASTY_CONFIG)]
+        journal.append(records, [], 0.0)
+        journal.keep(Folded())
+        saved = Saved("t0", 1, "t0/checkpoint_000000", 1, -math.inf, 0.5, math.nan)
+        state = Experiment()
+        for record in [*records, started(), saved]:
+            state = fold(state, record)
+        journal.append([started(), saved], [row()], 0.0)
+        savings = {saved.checkpoint: Saving(saved, 0, NASTY_CONFIG)}
+        folded = Folded(state, savings, (Noticed("t0", "code", "text \udfff"),))
+        journal.keep(folded)
+        journal.append([Opened(2)], [], 0.0)
+        last, kept = self.reopened(journal).kept()
+        assert last == 4
+        kept.state.validate()
+        assert repr(kept) == repr(folded)
 
     def test_idle_moments_change_nothing(self, journal: AbstractJournal) -> None:
         journal.idle()
