@@ -77,11 +77,12 @@ def command(
         shown = f"[{host}]" if ":" in host else host
         hosts = web.own_hosts(host, number, allow_host)
         app = web.application(Runs(root), token, hosts, f"pbtune_{number}")
+        # Before anybody can ask: training comes first.
+        if hasattr(os, "nice"):
+            os.nice(_NICENESS)
         if host not in _LOOPBACK:
             click.echo(f"warning: other machines can reach {host}, unencrypted", err=True)
         click.echo(f"Runs of {root.absolute()}\nhttp://{shown}:{number}/#token={token}")
-        if hasattr(os, "nice"):
-            os.nice(_NICENESS)
         web.server(app).run(sockets=[listener])
 
 

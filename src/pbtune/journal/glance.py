@@ -49,9 +49,9 @@ def sizes(reader: JournalReader) -> Sizes:
     return Sizes(cast("int", record), cast("float", at), cast("int", report))
 
 
-def kind_counts(reader: JournalReader) -> dict[str, int]:
-    """How many records there are of each kind."""
-    rows = reader.rows("SELECT kind, count(*) FROM events GROUP BY kind")
+def kind_counts(reader: JournalReader, after: int = 0) -> dict[str, int]:
+    """How many records there are of each kind, of those with an id above ``after``."""
+    rows = reader.rows("SELECT kind, count(*) FROM events WHERE id > ? GROUP BY kind", (after,))
     return {cast("str", kind): cast("int", count) for kind, count in rows}
 
 
@@ -109,14 +109,10 @@ def can_chart(metric: str) -> bool:
 
 def changed_trials(reader: JournalReader, after: int) -> list[str]:
     """The trials with reports whose id is above ``after``."""
-    rows = reader.rows("SELECT DISTINCT trial FROM reports WHERE id > ?", (after,))
+    # Without the LIMIT, SQLite would walk the index of all trials.
+    query = "SELECT DISTINCT trial FROM (SELECT trial FROM reports WHERE id > ? LIMIT -1)"
+    rows = reader.rows(query, (after,))
     return [cast("str", trial) for (trial,) in rows]
-
-
-def last_step(reader: JournalReader) -> int:
-    """The furthest step that any trial has reported; 0 before the first report."""
-    ((step,),) = reader.rows("SELECT coalesce(max(step), 0) FROM reports")
-    return cast("int", step)
 
 
 def buckets(

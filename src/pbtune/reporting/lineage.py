@@ -1,6 +1,7 @@
 """Which pieces of which members made a result: the path back through the copies."""
 
 import math
+from typing import cast
 
 import msgspec
 
@@ -65,4 +66,7 @@ def number(values: "dict[str, object] | object", path: str) -> float:
     else:
         for key in path.split("/"):
             value = value.get(key) if isinstance(value, dict) else None
-    return float(value) if isinstance(value, (int, float)) else math.nan
+    try:
+        return float(value) if isinstance(value, (int, float)) else math.nan
+    except OverflowError:
+        return math.inf if cast("int", value) > 0 else -math.inf

@@ -10,14 +10,17 @@ import msgspec
 
 from pbtune.core.exact import encode_metrics, flatten
 from pbtune.core.trial import Config
+from pbtune.reporting.web.curves import Curves
 from pbtune.reporting.web.logs import tail
-from pbtune.reporting.web.plain import differences, flat, last_text, plain, rounded, text
-from pbtune.reporting.web.population import Member, Node
+from pbtune.reporting.web.plain import KEYS_MAX, differences, flat, last_text, plain, rounded, text
+from pbtune.reporting.web.population import Member, Node, Segment
 from pbtune.reporting.web.watched import Watched
 
 CURVES_MAX: Final = 200
 NODES_MAX: Final = 6_000
 NOTICES_MAX: Final = 50
+NAME_MAX: Final = 200
+CATEGORIES_MAX: Final = 100
 GRID_MAX: Final = 400
 SHOWN_KEYS: Final = 8
 SCHEDULE_FORMAT: Final = 1
@@ -26,7 +29,11 @@ _FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def state(run: Watched, since: int) -> dict[str, Any]:
-    """The run, and those of its members and segments that changed after a version."""
+    """The run, and those of its members and segments that changed after a version.
+
+    Members are named by their numbers, segments as "member.segment". ``is_whole`` tells a page that
+    it has to forget what it knew.
+    """
     population, header = run.population, run.header
     nodes = list(population.nodes.values())
     shown = nodes[-NODES_MAX:]
@@ -34,6 +41,7 @@ def state(run: Watched, since: int) -> dict[str, Any]:
     paths = _paths(run)
     return {
         "version": population.version,
+        "is_whole": since < run.first_version,
         "name": text(header.name),
         "trainable": text(header.trainable),
         "metric": None if header.metric is None else text(header.metric),
@@ -45,15 +53,16 @@ def state(run: Watched, since: int) -> dict[str, Any]:
         "halted": None if population.halted is None else text(population.halted),
         "report_count": run.sizes.report,
         "exploit_count": len(population.exploits),
+        "lineage_count": population.lineage_count,
         "paths": [text(it) for it in paths],
         "metrics": [text(it) for it in run.metrics],
-        "best": None if best is None else best.id,
+        "best": None if best is None else best.number,
         "lineage": [] if best is None else _lineage(run, best.id),
         "notices": [text(it) for it in population.notices[-NOTICES_MAX:]],
         "members": [
             _member(run, it, paths) for it in population.members.values() if it.version > since
         ],
-        "nodes": [_node(it) for it in shown if it.version > since],
+        "nodes": [_node(run, it) for it in shown if it.version > since],
         "hidden_node_count": len(nodes) - len(shown),
     }
 
@@ -71,75 +80,86 @@ def _paths(run: Watched) -> list[str]:
 def _member(run: Watched, member: Member, paths: Sequence[str]) -> dict[str, object]:
     config = flatten(member.config)
     return {
-        "id": member.id,
-        "index": member.index,
+        "number": member.number,
+        "name": text(member.id, NAME_MAX),
         "status": member.status.value,
         "step": member.step,
         "score": plain(run.score(member.id)),
         "values": [plain(config.get(path)) for path in paths],
-        "parent": member.parent,
+        "parent": None if member.parent is None else _number_of(run, member.parent),
         "failures": member.failures,
         "slot": member.slot,
         "segment": member.segment,
     }
 
 
-def _key(segment: tuple[str, int]) -> str:
-    return f"{segment[0]}.{segment[1]}"
+def _number_of(run: Watched, trial: str) -> int:
+    return run.population.members[trial].number
 
 
-def _node(node: Node) -> dict[str, object]:
+def _key(run: Watched, segment: Segment) -> str:
+    return f"{_number_of(run, segment[0])}.{segment[1]}"
+
+
+def _node(run: Watched, node: Node) -> dict[str, object]:
     return {
-        "key": _key((node.trial, node.segment)),
-        "trial": node.trial,
+        "key": _key(run, (node.trial, node.segment)),
+        "member": _number_of(run, node.trial),
         "start": node.start_step,
         "end": max(node.start_step, node.end_step),
-        "parent": None if node.parent is None else _key(node.parent),
+        "parent": None if node.parent is None else _key(run, node.parent),
+        "donor": None if node.parent is None else _number_of(run, node.parent[0]),
         "score": rounded(node.score),
         "kind": node.kind,
         "record": node.record,
         "at": node.at,
-        "changes": differences(node.old_config, node.config)[:SHOWN_KEYS]
+        "changes": differences(run.population.before(node), node.config)[:SHOWN_KEYS]
         if node.kind != "created"
         else [],
     }
 
 
 def _lineage(run: Watched, trial: str) -> list[str]:
-    return [_key((node.trial, node.segment)) for node, _ in run.population.pieces(trial)]
+    return [_key(run, (node.trial, node.segment)) for node, _ in run.population.pieces(trial)]
 
 
-def curves(run: Watched, metric: str, also: str | None) -> dict[str, Any]:
-    """A metric's curves of the best members, and of one more if it is asked for."""
-    found = run.curves(metric)
-    ranked = run.ranked()
-    trials = [it.id for it in ranked[:CURVES_MAX]]
-    if also is not None and also in run.population.members and also not in trials:
-        trials.append(also)
-    steps, values = found.points(trials)
+def _shown(run: Watched, also: int) -> list[Member]:
+    """The best members, and one more by its number; a negative one is nobody."""
+    members = run.ranked()[:CURVES_MAX]
+    if 0 <= also < len(run.population.ids):
+        more = run.population.members[run.population.ids[also]]
+        members += [] if more in members else [more]
+    return members
+
+
+def curves(run: Watched, found: Curves, also: int) -> dict[str, Any]:
+    """A metric's curves of the best members, and of the one with the number ``also``.
+
+    ``values`` has a line for each of ``members``.
+    """
+    shown = _shown(run, also)
+    steps, values = found.points(it.id for it in shown)
     return {
         "steps": steps,
-        "values": {trial: [rounded(it) for it in line] for trial, line in values.items()},
+        "members": [it.number for it in shown],
+        "values": [[rounded(it) for it in line] for line in values],
         "size": found.size,
         "is_rough": found.is_rough,
         "is_complete": found.cursor >= run.sizes.report,
-        "hidden_count": len(ranked) - len(trials),
+        "hidden_count": len(run.population.members) - len(shown),
     }
 
 
-def schedules(run: Watched, also: str | None) -> dict[str, Any]:
+def schedules(run: Watched, also: int) -> dict[str, Any]:
     """Each shown hyperparameter of the best members as steps on a shared axis."""
-    ranked = run.ranked()
-    trials = [it.id for it in ranked[:CURVES_MAX]]
-    if also is not None and also in run.population.members and also not in trials:
-        trials.append(also)
-    stretches = {trial: _stretches(run, trial) for trial in trials}
-    last = max((it.step for it in ranked), default=0)
-    steps = sorted({start for found in stretches.values() for start, _ in found} | {0, last})
+    shown = _shown(run, also)
+    stretches = [_stretches(run, it.id) for it in shown]
+    last = max((it.step for it in run.population.members.values()), default=0)
+    steps = sorted({start for found in stretches for start, _ in found} | {0, last})
     if len(steps) > GRID_MAX:
         steps = sorted({round(last * at / GRID_MAX) for at in range(GRID_MAX + 1)})
     parameters = [_parameter(run, path, stretches, steps) for path in _paths(run)]
-    return {"steps": steps, "trials": trials, "parameters": parameters}
+    return {"steps": steps, "members": [it.number for it in shown], "parameters": parameters}
 
 
 def _stretches(run: Watched, trial: str) -> list[tuple[int, Config]]:
@@ -154,35 +174,35 @@ def _stretches(run: Watched, trial: str) -> list[tuple[int, Config]]:
 
 
 def _parameter(
-    run: Watched, path: str, stretches: dict[str, list[tuple[int, Config]]], steps: list[int]
+    run: Watched, path: str, stretches: list[list[tuple[int, Config]]], steps: list[int]
 ) -> dict[str, Any]:
     domain = run.header.domains.get(path, {})
-    raw = {
-        trial: _sampled([(start, config.get(path)) for start, config in found], steps)
-        for trial, found in stretches.items()
-    }
-    seen = [value for line in raw.values() for value in line if value is not None]
+    raw = [
+        _sampled([(start, config.get(path)) for start, config in found], steps)
+        for found in stretches
+    ]
+    seen = [value for line in raw for value in line if value is not None]
     categories: list[str] = []
     if any(isinstance(it, bool) or not isinstance(it, (int, float)) for it in seen):
         categories = sorted({str(plain(it)) for it in seen})
         index = {name: at for at, name in enumerate(categories)}
-        values = {
-            trial: [None if it is None else index[str(plain(it))] for it in line]
-            for trial, line in raw.items()
-        }
+        values = [[None if it is None else index[str(plain(it))] for it in line] for line in raw]
     else:
-        values = {trial: [_number(it) for it in line] for trial, line in raw.items()}
-    is_positive = all(it is None or it > 0 for line in values.values() for it in line)
+        values = [[_number(it) for it in line] for line in raw]
+    is_positive = all(it is None or it > 0 for line in values for it in line)
     return {
         "path": text(path),
         "is_log": bool(domain.get("log")) and is_positive and not categories,
-        "categories": categories,
+        "categories": categories[:CATEGORIES_MAX],
         "values": values,
     }
 
 
 def _number(value: Any) -> float | None:  # noqa: ANN401  a number of some kind
-    return rounded(float(value)) if value is not None and math.isfinite(value) else None
+    try:
+        return rounded(float(value)) if value is not None and math.isfinite(value) else None
+    except OverflowError:
+        return None
 
 
 def _sampled(found: list[tuple[int, object]], steps: list[int]) -> list[object]:
@@ -209,7 +229,7 @@ def member(run: Watched, trial: str) -> dict[str, Any]:
         "metrics": flat(run.values(trial)),
         "lineage": _lineage(run, trial),
         "history": [
-            {**_node(it), "differences": differences(it.old_config, it.config)}
+            {**_node(run, it), "differences": _three(run, it)}
             for it in nodes[-100:]
             if it.kind != "created"
         ],
@@ -229,6 +249,19 @@ def member(run: Watched, trial: str) -> dict[str, Any]:
         "log": last_text(log),
         "is_log_cut": is_cut,
     }
+
+
+def _three(run: Watched, node: Node) -> list[dict[str, object]]:
+    """What a record changed: the member's own value, the one that was explored, the new one."""
+    configs = [node.old_config, run.population.before(node), node.config]
+    own, source, new = (flatten(it) for it in configs)
+    found: list[dict[str, object]] = []
+    for path in {**own, **source, **new}:
+        values = [it.get(path) for it in (own, source, new)]
+        if any(it != values[0] for it in values):
+            told = zip(("own", "source", "new"), map(plain, values), strict=True)
+            found.append({"path": text(path), **dict(told)})
+    return found[:KEYS_MAX]
 
 
 def schedule_json(run: Watched, trial: str) -> bytes:

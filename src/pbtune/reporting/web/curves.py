@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable
 from typing import Final, final
 
-from pbtune.journal.glance import Bucket, buckets, last_step, newest_values, samples
+from pbtune.journal.glance import Bucket, buckets, newest_values, samples
 from pbtune.journal.reader import JournalReader
 
 POINTS_MAX: Final = 60_000
@@ -43,19 +43,16 @@ class Curves:
         self._exact: dict[str, dict[int, tuple[float, float]]] = {}
         self._rough: dict[str, dict[int, tuple[float, float]]] = {}
 
-    def advance(self, reader: JournalReader, newest: int) -> bool:
+    def advance(self, reader: JournalReader, newest: int, steps: int) -> None:
         """Take in the next reports, at most ``CHUNK_REPORTS``.
 
         Args:
             reader: The run's journal.
             newest: The id of the newest report.
-
-        Returns:
-            Whether anything changed.
+            steps: The furthest step of all.
         """
         if self.cursor >= newest:
-            return False
-        steps = last_step(reader)
+            return
         is_first = self.cursor == 0
         while math.ceil(steps / self.size) > self._count_max * (1 if is_first else 2):
             self.size *= 2
@@ -74,26 +71,22 @@ class Curves:
         self.is_rough = until < newest and bool(self._rough)
         if not self.is_rough:
             self._rough = {}
-        return True
 
-    def points(self, trials: Iterable[str]) -> tuple[list[float], dict[str, list[float | None]]]:
+    def points(self, trials: Iterable[str]) -> tuple[list[float], list[list[float | None]]]:
         """The steps that all curves share, and each trial's values there; None where it has none.
 
         A bucket of several steps is two points: its least and greatest value, in the order in which
         the curve runs.
         """
         source = self._rough if self.is_rough else self._exact
-        chosen = {trial: source.get(trial, {}) for trial in trials}
-        indices = sorted({index for found in chosen.values() for index in found})
+        chosen = [source.get(trial, {}) for trial in trials]
+        indices = sorted({index for found in chosen for index in found})
         if self.size == 1:
             steps: list[float] = [index + 1 for index in indices]
-            return steps, {
-                trial: [_value(found.get(index)) for index in indices]
-                for trial, found in chosen.items()
-            }
+            return steps, [[_value(found.get(index)) for index in indices] for found in chosen]
         half = self.size / 2
         steps = [index * self.size + 1 + more for index in indices for more in (0, half)]
-        return steps, {trial: _zigzag(found, indices) for trial, found in chosen.items()}
+        return steps, [_zigzag(found, indices) for found in chosen]
 
 
 def _halved(found: dict[int, tuple[float, float]]) -> dict[int, tuple[float, float]]:

@@ -4,6 +4,7 @@
 thousand. A page doesn't ask for ranks, pins and references; without them a large run opens at once.
 """
 
+import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final, cast, final
 
@@ -21,6 +22,9 @@ KINDS: Final = (
 )
 """All that ``take`` knows."""
 
+_VERSIONS_PER_S: Final = 10
+"""More than a watched run is looked at."""
+
 Segment = tuple[str, int]
 """(trial, number): a stretch of one trial's reports under one config."""
 
@@ -28,8 +32,10 @@ Segment = tuple[str, int]
 class Node(msgspec.Struct):
     """One segment in the tree.
 
-    ``parent`` is the segment whose weights it went on from; None began from nothing. ``version``
-    is the population's when it last changed. ``kind`` is that of the record that began it.
+    ``parent`` is the segment whose weights it went on from; None began from nothing.
+    ``config_donor`` is the trial whose hyperparameters were explored. ``root`` is the trial whose
+    fresh start it descends from. ``version`` is the population's when it last changed. ``kind`` is
+    that of the record that began it.
     """
 
     trial: str
@@ -42,15 +48,17 @@ class Node(msgspec.Struct):
     record: int
     at: float
     version: int
+    root: str
+    config_donor: str | None = None
     end_step: int = 0
     score: float | None = None
 
 
 class Member(msgspec.Struct):
-    """One trial, as the table shows it."""
+    """One trial, as the table shows it. ``number`` is its place among the trials, from 0."""
 
     id: str
-    index: int
+    number: int
     config: Config
     version: int
     segment: int = 0
@@ -70,21 +78,25 @@ class Population:
 
     Attributes:
         members: By id, in their order.
+        ids: The same trials by their numbers. Addresses and pages name a trial by its number: an
+            id may hold any text.
         nodes: Every segment, in the order in which they began.
         failures: Each trial's failures.
         notices: What the user was told.
         halted: Why the run stopped early, if it did.
-        version: Counts the calls of ``take_all``.
+        version: Grows with each call of ``take_all``. It begins at the time, so that what an
+            earlier process counted is less.
         redone_count: Attempts that did reported steps again.
     """
 
     def __init__(self) -> None:
         self.members: dict[str, Member] = {}
+        self.ids: list[str] = []
         self.nodes: dict[Segment, Node] = {}
         self.failures: dict[str, list[e.Failed]] = {}
         self.notices: list[str] = []
         self.halted: str | None = None
-        self.version = 0
+        self.version = int(time.time() * _VERSIONS_PER_S)
         self.redone_count = 0
         self._saved_in: dict[str, int] = {}
         self._now: Entry | None = None
@@ -100,6 +112,18 @@ class Population:
     def exploits(self) -> list[Node]:
         """The segments that began as copies, in order."""
         return [node for node in self.nodes.values() if node.kind == "exploited"]
+
+    @property
+    def lineage_count(self) -> int:
+        """How many of the members that began are still ancestors of one that is there."""
+        now = (self.nodes[it.id, it.segment] for it in self.members.values())
+        return len({node.root for node in now})
+
+    def before(self, node: Node) -> Config:
+        """What a segment's config is a change of: the donor's where it is a copy, as it copied."""
+        if node.parent is None or node.config_donor != node.parent[0]:
+            return node.old_config
+        return self.nodes[node.parent].config
 
     @property
     def is_ended(self) -> bool:
@@ -130,20 +154,26 @@ class Population:
 
     def _began(
         self, trial: str, start_step: int, config: Config, parent: Segment | None, old: Config
-    ) -> None:
+    ) -> Node:
         """A new segment of a trial, by the record at hand."""
         now = cast("Entry", self._now)
         member = self.members[trial]
         kind = str(type(now.record).__struct_config__.tag)
         member.config = config
-        self.nodes[trial, member.segment] = Node(
+        # A parent that isn't there yet would make a ring of it: no driver writes that.
+        root = trial if parent is None else self.nodes[parent].root
+        node = Node(
             trial, member.segment, start_step, parent, config, old, kind, now.id, now.at,
-            self.version, start_step,
+            self.version, root, end_step=start_step,
         )  # fmt: skip
+        self.nodes[trial, member.segment] = node
+        return node
 
     def created(self, record: d.Created) -> None:
         """A member joins."""
-        self.members[record.trial] = Member(record.trial, record.index, record.config, self.version)
+        number = len(self.ids)
+        self.members[record.trial] = Member(record.trial, number, record.config, self.version)
+        self.ids.append(record.trial)
         self._began(record.trial, 0, record.config, None, {})
 
     def opened(self, _record: e.Opened) -> None:
@@ -179,7 +209,8 @@ class Population:
         member.segment += 1
         member.can_restore = True
         parent = (record.donor, self._saved_in[record.checkpoint])
-        self._began(record.trial, record.step, record.config, parent, record.old_config)
+        node = self._began(record.trial, record.step, record.config, parent, record.old_config)
+        node.config_donor = record.config_donor
 
     def restarted(self, record: d.Restarted) -> None:
         """A member begins anew from nothing."""

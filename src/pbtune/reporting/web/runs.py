@@ -2,7 +2,7 @@
 
 import hashlib
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from pathlib import Path
 from typing import Final, final
 
@@ -31,6 +31,7 @@ class Runs:
         self._paths: dict[str, Path] = {}
         self._watched: OrderedDict[str, Watched] = OrderedDict()
         self._rows: dict[str, tuple[object, dict[str, object]]] = {}
+        self._tallies: dict[str, _Tally] = {}
 
     def scan(self) -> dict[str, Path]:
         """The runs that are there now, the newest first, by opaque id."""
@@ -73,11 +74,30 @@ class Runs:
         if known is not None and known[0] == signature:
             return known[1]
         try:
-            row = {"id": run, **_summary(path)}
+            tally = self._tallies.setdefault(run, _Tally())
+            row = {"id": run, **_summary(path, tally)}
         except PbtuneError:
             row = {"id": run, "name": text(path.name), "is_readable": False}
         self._rows[run] = (signature, row)
         return row
+
+
+@final
+class _Tally:
+    """How many records of each kind a run has; only new ones are counted."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._record = 0
+
+    def upto(self, reader: JournalReader, newest: int) -> Counter[str]:
+        """The counts with the record ``newest``."""
+        if newest < self._record:
+            # Another run has taken the place of this one.
+            self._counts, self._record = Counter(), 0
+        self._counts.update(kind_counts(reader, self._record))
+        self._record = newest
+        return self._counts
 
 
 def _opaque(path: Path) -> str:
@@ -92,12 +112,13 @@ def _written(path: Path) -> tuple[int, int]:
     return (status.st_mtime_ns, status.st_size)
 
 
-def _summary(path: Path) -> dict[str, object]:
+def _summary(path: Path, tally: "_Tally") -> dict[str, object]:
     with JournalReader(path) as reader, reader.snapshot():
-        header, counts, newest = reader.header, kind_counts(reader), sizes(reader)
+        header, newest = reader.header, sizes(reader)
+        counts = tally.upto(reader, newest.record)
         last = reader.last_reports()
-    created = counts.get("created", 0)
-    over = sum(counts.get(kind, 0) for kind in ("completed", "abandoned", "closed"))
+    created = counts["created"]
+    over = sum(counts[kind] for kind in ("completed", "abandoned", "closed"))
     best: float | None = None
     if header.metric is not None:
         scores = [number(it.metrics(), header.metric) for it in last.values()]
@@ -108,10 +129,10 @@ def _summary(path: Path) -> dict[str, object]:
         "is_readable": True,
         "created_at": header.created_at,
         "last_at": newest.at or header.created_at,
-        "is_ended": created > 0 and over - counts.get("reopened", 0) >= created,
+        "is_ended": created > 0 and over - counts["reopened"] >= created,
         "member_count": created,
         "report_count": newest.report,
-        "exploit_count": counts.get("exploited", 0),
+        "exploit_count": counts["exploited"],
         "metric": None if header.metric is None else text(header.metric),
         "best": plain(best),
     }

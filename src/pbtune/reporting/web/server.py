@@ -1,9 +1,11 @@
 """The application, its sockets and its limits."""
 
 import asyncio
+import re
 import secrets
 import socket
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final, final
@@ -18,19 +20,21 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from pbtune.errors import PbtuneError
 from pbtune.reporting.web import answers
+from pbtune.reporting.web.feed import Feed
 from pbtune.reporting.web.guard import App, Guard
 from pbtune.reporting.web.plain import numbers_json, text_json
 from pbtune.reporting.web.runs import Runs
-from pbtune.reporting.web.watched import FRESH_S, Watched
+from pbtune.reporting.web.watched import Watched
 
 PORT: Final = 8799
 TOKEN_BYTES: Final = 32
-HEARTBEAT_S: Final = 10.0
 ANSWER_S: Final = 30.0
 HEAD_BYTES_MAX: Final = 16_384
 HEAD_S: Final = 10.0
 CONNECTIONS_MAX: Final = 400
 STREAMS_MAX: Final = 200
+_WAITING: Final = 128
+"""Connections that may wait to be accepted."""
 _TYPES: Final = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -38,6 +42,8 @@ _TYPES: Final = {
     ".svg": "image/svg+xml",
 }
 _JSON: Final = "application/json"
+_EVENTS: Final = "text/event-stream"
+_NUMBER: Final = re.compile("-?[0-9]{1,18}")
 
 
 def new_token() -> str:
@@ -72,7 +78,7 @@ class Site:
         self._token = token
         self._cookie = cookie
         self._static = static_files()
-        self._stream_count = 0
+        self._feeds: dict[Watched, Feed] = {}
 
     def routes(self) -> list[Route]:
         """Every address that there is."""
@@ -86,9 +92,9 @@ class Site:
             Route(f"{run}/events", self.events),
             Route(f"{run}/curves", self._of_run(self._curves)),
             Route(f"{run}/schedules", self._of_run(self._schedules)),
-            Route(f"{run}/members/{{trial}}", self._of_run(self._member)),
-            Route(f"{run}/members/{{trial}}/schedule.json", self._of_run(self._schedule_json)),
-            Route(f"{run}/members/{{trial}}/schedule.csv", self._of_run(self._schedule_csv)),
+            Route(f"{run}/members/{{member}}", self._of_run(self._member)),
+            Route(f"{run}/members/{{member}}/schedule.json", self._of_run(self._schedule_json)),
+            Route(f"{run}/members/{{member}}/schedule.csv", self._of_run(self._schedule_csv)),
         ]
 
     async def page(self, _request: Request) -> Response:
@@ -118,32 +124,34 @@ class Site:
         return Response(text_json({"runs": rows}), media_type=_JSON)
 
     async def events(self, request: Request) -> Response:
-        """A line whenever the run has changed, as server-sent events."""
+        """The run, and then what changes, as server-sent events.
+
+        A browser that was cut off says the version up to which it knows, in a header of its own;
+        a page that was hidden says it in the address.
+        """
         run = await self._run(request)
         if request.method == "HEAD":
-            return Response(media_type="text/event-stream")
-        if self._stream_count >= STREAMS_MAX:
+            return Response(media_type=_EVENTS)
+        if sum(feed.listener_count for feed in self._feeds.values()) >= STREAMS_MAX:
             raise HTTPException(503)
-        return StreamingResponse(self._changes(run), media_type="text/event-stream")
+        known = _number(request.headers.get("last-event-id", "")) or _whole(request, "since")
+        if known > run.population.version:
+            known = -1
+        return StreamingResponse(self._changes(run, known), media_type=_EVENTS)
 
-    async def _changes(self, run: Watched) -> AsyncIterator[bytes]:
-        told, quiet_s = -1, 0.0
-        self._stream_count += 1
-        try:
-            while True:
-                version = await _in_thread(run.refresh)
-                if version != told:
-                    yield b'data: {"version":%d}\n\n' % version
-                    told, quiet_s = version, 0.0
-                elif quiet_s >= HEARTBEAT_S:
-                    yield b": still here\n\n"
-                    quiet_s = 0.0
-                await asyncio.sleep(FRESH_S)
-                quiet_s += FRESH_S
-        except PbtuneError:
-            yield b"event: gone\ndata: {}\n\n"
-        finally:
-            self._stream_count -= 1
+    async def _changes(self, run: Watched, told: int) -> AsyncIterator[bytes]:
+        def look(since: int) -> tuple[int, bytes]:
+            with run.lock:
+                version = run.refresh()
+                return version, b"" if version == since else _state(run, since)
+
+        for gone in [it for it, feed in self._feeds.items() if not feed.listener_count]:
+            del self._feeds[gone]
+        feed = self._feeds.setdefault(run, Feed(look))
+        async with aclosing(feed.changes(told)) as changes:
+            async for version, body in changes:
+                yield b"id: %d\ndata: %b\n\n" % (version, body) if body else b": still here\n\n"
+        yield b"event: gone\ndata: {}\n\n"
 
     async def _run(self, request: Request) -> Watched:
         found = await _in_thread(self._runs.get, request.path_params["run"])
@@ -168,19 +176,26 @@ class Site:
 
     @staticmethod
     def _state(run: Watched, request: Request) -> tuple[bytes, str]:
-        return text_json(answers.state(run, _whole(request, "since"))), _JSON
+        return _state(run, _whole(request, "since")), _JSON
 
     @staticmethod
     def _curves(run: Watched, request: Request) -> tuple[bytes, str]:
-        index = _whole(request, "metric", 0)
-        if index >= len(run.metrics):
+        index, also = _whole(request, "metric", 0), _whole(request, "also")
+        if not 0 <= index < len(run.metrics):
             raise HTTPException(404)
-        also = request.query_params.get("also")
-        return numbers_json(answers.curves(run, run.metrics[index], also)), _JSON
+        # One step of reading nearer to the newest report, whoever asks.
+        found = run.curves(run.metrics[index])
+        made = run.kept(
+            ("curves", index, found.cursor, also),
+            lambda: numbers_json(answers.curves(run, found, also)),
+        )
+        return made, _JSON
 
     @staticmethod
     def _schedules(run: Watched, request: Request) -> tuple[bytes, str]:
-        return text_json(answers.schedules(run, request.query_params.get("also"))), _JSON
+        also = _whole(request, "also")
+        made = run.kept(("schedules", also), lambda: text_json(answers.schedules(run, also)))
+        return made, _JSON
 
     @staticmethod
     def _member(run: Watched, request: Request) -> tuple[bytes, str]:
@@ -195,18 +210,27 @@ class Site:
         return answers.schedule_csv(run, _trial(run, request)), "text/csv; charset=utf-8"
 
 
+def _state(run: Watched, since: int) -> bytes:
+    return run.kept(("state", since), lambda: text_json(answers.state(run, since)))
+
+
 def _trial(run: Watched, request: Request) -> str:
-    trial = request.path_params["trial"]
-    if trial not in run.population.members:
+    number = _number(request.path_params["member"])
+    if number is None or not 0 <= number < len(run.population.ids):
         raise HTTPException(404)
-    return trial
+    return run.population.ids[number]
 
 
 def _whole(request: Request, name: str, default: int = -1) -> int:
-    given = request.query_params.get(name, str(default))
-    if not given.removeprefix("-").isdecimal() or len(given) > 18:  # noqa: PLR2004  below 2**63
+    found = _number(request.query_params.get(name, str(default)))
+    if found is None:
         raise HTTPException(400)
-    return int(given)
+    return found
+
+
+def _number(given: str) -> int | None:
+    """A whole number of at most 18 digits; None if it is something else."""
+    return int(given) if _NUMBER.fullmatch(given) else None
 
 
 async def _in_thread(function: Callable[..., Any], *args: object) -> Any:  # noqa: ANN401
@@ -256,6 +280,8 @@ def listening(host: str, port: int | None) -> socket.socket:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             found.bind((host, attempt))
+            # Until then another process could be given the same port.
+            found.listen(_WAITING)
         except OSError:
             found.close()
             if attempt == 0 or port is not None:

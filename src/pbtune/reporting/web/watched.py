@@ -3,7 +3,8 @@
 import math
 import threading
 import time
-from collections.abc import Generator
+from collections import OrderedDict
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, final
@@ -14,6 +15,7 @@ from pbtune.journal.base import Entry, Header
 from pbtune.journal.glance import (
     Sizes,
     can_chart,
+    changed_trials,
     entries_about,
     entries_at,
     entries_of,
@@ -21,6 +23,7 @@ from pbtune.journal.glance import (
     sizes,
 )
 from pbtune.journal.reader import JournalReader, StoredReport
+from pbtune.journal.sqlite import readable
 from pbtune.reporting.lineage import number
 from pbtune.reporting.web.curves import Curves
 from pbtune.reporting.web.population import KINDS, Member, Population, Segment
@@ -30,6 +33,7 @@ FRESH_S: Final = 0.2
 STORY_MAX: Final = 400
 METRICS_MAX: Final = 200
 CURVES_KEPT: Final = 16
+ANSWERS_KEPT: Final = 12
 _NO_STORY: Final = ("reported", "evicted", "released")
 
 
@@ -50,6 +54,7 @@ class Watched:
         header: What was written when the run began.
         sizes: How far the journal has been read.
         population: The members and their tree.
+        first_version: The version with which this run was first seen as it is.
         last: Each trial's newest report.
         metrics: '/'-joined paths of the numbers that are reported.
     """
@@ -57,9 +62,6 @@ class Watched:
     def __init__(self, run_dir: Path) -> None:
         self.run_dir = run_dir
         self.lock = threading.RLock()
-        self.last: dict[str, StoredReport] = {}
-        self.metrics: list[str] = []
-        self._values: dict[str, dict[str, object]] = {}
         self._looked_s = -math.inf
         self._forget()
         with JournalReader(run_dir) as reader:
@@ -69,6 +71,11 @@ class Watched:
     def _forget(self) -> None:
         self.sizes = Sizes()
         self.population = Population()
+        self.first_version = self.population.version
+        self.last: dict[str, StoredReport] = {}
+        self.metrics: list[str] = []
+        self._values: dict[str, dict[str, object]] = {}
+        self._kept: OrderedDict[object, bytes] = OrderedDict()
         self._curves: dict[str, Curves] = {}
         self._seen_segments: dict[str, int] = {}
 
@@ -86,7 +93,8 @@ class Watched:
         with self.lock:
             if time.monotonic() - self._looked_s < FRESH_S:
                 return self.population.version
-            with self._reader() as reader, reader.snapshot():
+            # A stranger's records may name what isn't there.
+            with readable(self.run_dir), self._reader() as reader, reader.snapshot():
                 self._look(reader)
             self._looked_s = time.monotonic()
             return self.population.version
@@ -99,19 +107,25 @@ class Watched:
             # Another run has taken the place of this one.
             version = self.population.version
             self._forget()
-            self.header, self.population.version = reader.header, version
+            self.header = reader.header
+            self.first_version = self.population.version = version + 1
         redone = self.population.redone_count
         self.population.take_all(entries_of(reader, KINDS, self.sizes.record))
-        if self.population.redone_count != redone:
+        is_redone = self.population.redone_count != redone
+        if is_redone:
+            # Stored values don't count any more: the curves are read anew.
             self._curves = {}
-        if now.report != self.sizes.report:
-            self._look_at_reports(reader)
+        if now.report != self.sizes.report or is_redone:
+            self._look_at_reports(reader, is_redone=is_redone)
         self.sizes = now
 
-    def _look_at_reports(self, reader: JournalReader) -> None:
+    def _look_at_reports(self, reader: JournalReader, *, is_redone: bool) -> None:
         version = self.population.version
         wanted: list[Segment] = []
-        for trial, report in reader.last_reports().items():
+        # A new attempt may have superseded a trial's newest report.
+        is_any = is_redone or self.sizes.report == 0
+        changed = None if is_any else changed_trials(reader, self.sizes.report)
+        for trial, report in reader.last_reports(changed).items():
             if self.last.get(trial) == report:
                 continue
             self.last[trial] = report
@@ -137,6 +151,16 @@ class Watched:
                     names[path] = None
         return [it for it in names if can_chart(it)][:METRICS_MAX]
 
+    def kept(self, key: tuple[object, ...], make: Callable[[], bytes]) -> bytes:
+        """An answer that many ask for at once: made anew when something has changed."""
+        whole_key = (self.population.version, *key)
+        found = self._kept.get(whole_key)
+        if found is None:
+            found = self._kept[whole_key] = make()
+            if len(self._kept) > ANSWERS_KEPT:
+                self._kept.popitem(last=False)
+        return found
+
     def values(self, trial: str) -> dict[str, object]:
         """A trial's newest report as it was reported; empty before the first."""
         return self._values.get(trial, {})
@@ -146,13 +170,18 @@ class Watched:
         metric = self.header.metric
         return math.nan if metric is None else number(self.values(trial), metric)
 
+    @property
+    def last_step(self) -> int:
+        """The furthest step that any segment has got to."""
+        return max((node.end_step for node in self.population.nodes.values()), default=0)
+
     def ranked(self) -> list[Member]:
         """The members, best first; those without a score last."""
         sign = -1 if self.header.mode == "min" else 1
 
         def key(member: Member) -> tuple[bool, float, int]:
             score = sign * self.score(member.id)
-            return (math.isnan(score), 0.0 if math.isnan(score) else -score, member.index)
+            return (math.isnan(score), 0.0 if math.isnan(score) else -score, member.number)
 
         return sorted(self.population.members.values(), key=key)
 
@@ -171,7 +200,7 @@ class Watched:
                 for oldest in list(self._curves)[:-CURVES_KEPT]:
                     del self._curves[oldest]
             with self._reader() as reader:
-                found.advance(reader, self.sizes.report)
+                found.advance(reader, self.sizes.report, self.last_step)
             return found
 
     def story(self, trial: str) -> list[tuple[Entry, str]]:

@@ -19,6 +19,7 @@ function leave() {
 }
 
 function tell(error) {
+  leave();
   const isKnown = !(error instanceof Refused && error.status === 401);
   const text = isKnown
     ? `This can't be shown: ${error.message}.`
@@ -30,13 +31,13 @@ async function showList() {
   replace(crumbs);
   document.title = "pbtune";
   const { runs } = await get("/api/runs");
-  const head = ["run", "state", "members", "reports", "exploits", "best", "began"];
+  const head = ["run", "state", "best", "members", "reports", "exploits", "began"];
   const table = el("table", { class: "list" },
-    el("caption", { text: runs.length ? "Runs, the last one changed first" : "There are no runs yet." }),
+    el("caption", { text: runs.length ? "The last one changed first." : "There are no runs yet: this page looks for new ones." }),
     el("thead", {}, el("tr", {}, head.map((it) => el("th", { scope: "col", text: it })))),
     el("tbody", {}, runs.map(listRow)));
   const focused = document.activeElement?.getAttribute?.("href");
-  replace(main, el("div", { class: "scroll" }, table));
+  replace(main, el("h1", { text: "Runs" }), el("div", { class: "scroll", role: "region", tabindex: 0, "aria-label": "Runs" }, table));
   if (focused) main.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
   listTimer = setTimeout(() => route().catch(tell), 3000);
 }
@@ -47,8 +48,8 @@ function listRow(run) {
       el("td", { colspan: 6, class: "bad", text: "can't be read as a run of this version" }));
   }
   const cells = [
-    count(run.member_count), count(run.report_count), count(run.exploit_count),
     run.best === null ? "" : `${run.metric} ${number(run.best)}`,
+    count(run.member_count), count(run.report_count), count(run.exploit_count),
   ];
   return el("tr", {},
     el("th", { scope: "row" }, el("a", { href: `#/r/${run.id}`, text: run.name })),
@@ -58,7 +59,7 @@ function listRow(run) {
 }
 
 async function route() {
-  const [, kind, id, trial] = location.hash.split("/").map(decodeURIComponent);
+  const [, kind, id, member] = location.hash.split("/");
   if (kind !== "r" || !id) {
     leave();
     await showList();
@@ -67,9 +68,9 @@ async function route() {
   if (!page || page.id !== id) {
     leave();
     page = new RunPage(id, { main, crumbs, live, tell });
-    await page.open();
+    page.open();
   }
-  page.showMember(trial || null);
+  page.showMember(/^\d+$/.test(member ?? "") ? Number(member) : null);
 }
 
 addEventListener("hashchange", () => {

@@ -4,10 +4,12 @@ const STOPS = [
   [68, 1, 84], [71, 44, 122], [59, 81, 139], [44, 113, 142], [33, 144, 141],
   [39, 173, 129], [92, 200, 99], [170, 220, 50], [253, 231, 37],
 ];
+export const dark = matchMedia("(prefers-color-scheme: dark)");
 
+// Its ends can't be seen on black and on white: each theme leaves one of them out.
 export function viridis(share) {
   if (!(share >= 0 && share <= 1)) return "#888";
-  const at = share * (STOPS.length - 1);
+  const at = (dark.matches ? 0.28 + 0.72 * share : 0.88 * share) * (STOPS.length - 1);
   const low = Math.min(Math.floor(at), STOPS.length - 2);
   const mix = STOPS[low].map((it, i) => Math.round(it + (STOPS[low + 1][i] - it) * (at - low)));
   return `rgb(${mix.join(",")})`;

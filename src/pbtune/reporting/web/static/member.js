@@ -4,50 +4,98 @@ import { get, runPath } from "./api.js";
 import { el, replace } from "./dom.js";
 import { clock, count, number, shown } from "./format.js";
 
+const AGAIN_MS = 2000;
+
 export class MemberPanel {
-  constructor(id, leave) {
-    Object.assign(this, { id, leave, trial: null });
+  constructor(id, { name, leave }) {
+    Object.assign(this, { id, name, leave, member: null, askedAt: 0, key: "" });
     this.node = document.getElementById("panel");
-    this.onClose = () => { if (this.trial) { this.trial = null; leave(); } };
+    this.onClose = () => { if (this.member !== null) { this.member = null; leave(); } };
     this.onClick = (event) => { if (event.target === this.node) this.node.close(); };
     this.node.addEventListener("close", this.onClose);
     this.node.addEventListener("click", this.onClick);
   }
 
+  // Another run's page brings a panel of its own.
   close() {
-    this.trial = null;
+    this.member = null;
+    clearTimeout(this.timer);
     if (this.node.open) this.node.close();
   }
 
-  async open(trial) {
-    if (this.trial === trial) return;
-    this.trial = trial;
-    const data = await get(runPath(this.id, "members", trial));
-    if (this.trial !== trial) return;
+  async open(member) {
+    if (this.member === member) return;
+    this.member = member;
+    this.key = "";
+    await this.load();
+  }
+
+  async load() {
+    const { member } = this;
+    this.askedAt = Date.now();
+    const data = await get(runPath(this.id, "members", member));
+    if (this.member !== member) return;
+    const isSame = this.node.open && this.node.dataset.member === String(member);
+    const kept = isSame ? new Map([...this.node.querySelectorAll("details")].map((it) => [it.dataset.part, it.open])) : new Map();
+    const top = isSame ? this.node.scrollTop : 0;
+    const focused = isSame ? document.activeElement?.dataset?.focus : null;
+    this.node.dataset.member = member;
     replace(this.node, this.content(data));
+    for (const it of this.node.querySelectorAll("details")) it.open = kept.get(it.dataset.part) ?? it.open;
     if (!this.node.open) this.node.showModal();
-    this.node.scrollTop = 0;
+    if (focused) this.node.querySelector(`[data-focus="${focused}"]`)?.focus({ preventScroll: true });
+    this.node.scrollTop = top;
+  }
+
+  // Whoever is looked at may go on: what is shown follows, at a calm pace.
+  draw(members) {
+    if (this.member === null) return;
+    const key = JSON.stringify(members.get(this.member));
+    if (key === this.key) return;
+    const isFirst = this.key === "";
+    this.key = key;
+    if (isFirst) return;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => { if (this.member !== null) this.load().catch(() => {}); }, Math.max(0, this.askedAt + AGAIN_MS - Date.now()));
   }
 
   content(data) {
-    const path = data.lineage.map((it) => it.split(".")[0]).join(" → ");
+    const path = data.lineage.map((it) => this.name(Number(it.split(".")[0]))).join(" → ");
     return el("div", { class: "panel" },
-      el("header", {}, el("h2", { id: "panel-title", text: data.id }),
+      el("header", {}, el("h2", { id: "panel-title", text: data.name }),
         el("span", { class: `status ${data.status}`, text: data.status.toLowerCase() }),
-        el("button", { type: "button", class: "close", "aria-label": "Close", text: "✕", onclick: () => this.node.close() })),
+        el("button", { type: "button", class: "close", "data-focus": "close", "aria-label": "Close", text: "✕", onclick: () => this.node.close() })),
       el("p", { class: "quiet", text: `step ${count(data.step)}, attempt ${data.attempt}, score ${shown(data.score)}${data.reason ? ` · ${data.reason}` : ""}` }),
       el("p", {}, "Lineage: ", el("b", { text: path })),
-      part("Config now", true, pairs(data.config)),
-      part(`Exploits and restarts (${data.history.length})`, data.history.length > 0, history(data.history)),
-      data.failures.length ? part(`Failures (${data.failures.length})`, true, data.failures.map(failure)) : null,
-      part("Last report", false, pairs(data.metrics)),
-      part("Log", data.log !== "" && data.failures.length === 0, log(data)),
-      part(`Story (${data.story.length})`, false, story(data.story)));
+      part("config", "Config now", true, pairs(data.config)),
+      part("history", `Exploits and restarts (${data.history.length})`, data.history.length > 0, this.history(data)),
+      data.failures.length ? part("failures", `Failures (${data.failures.length})`, true, data.failures.map(failure)) : null,
+      part("report", "Last report", false, pairs(data.metrics)),
+      part("log", "Log", data.log !== "" && data.failures.length === 0, log(data)),
+      part("story", `Story (${data.story.length})`, false, story(data.story)));
+  }
+
+  history(data) {
+    if (!data.history.length) return el("p", { class: "quiet", text: "It was never copied over." });
+    return el("ol", { class: "history", reversed: true }, [...data.history].reverse().map((it) => el("li", {},
+      el("p", {}, el("b", { text: it.kind === "exploited" ? `copied from ${this.name(it.donor)}` : it.kind }),
+        el("span", { class: "quiet", text: ` at step ${count(it.start)}, ${clock(it.at)}` })),
+      it.differences.length ? diff(it, data.name, it.donor === null ? null : this.name(it.donor)) : el("p", { class: "quiet", text: "the same config" }))));
   }
 }
 
-function part(title, isOpen, ...children) {
-  return el("details", { open: isOpen }, el("summary", { text: title }), ...children);
+function diff(node, own, donor) {
+  const isCopy = donor !== null;
+  const head = ["", `${own} had`, ...(isCopy ? [`${donor} had`] : []), "now"];
+  return el("table", { class: "diff" },
+    el("thead", {}, el("tr", {}, head.map((text) => el("th", { scope: "col", text })))),
+    el("tbody", {}, node.differences.map((it) => el("tr", {},
+      el("th", { scope: "row", text: it.path }), el("td", { class: "old", text: shown(it.own) }),
+      isCopy ? el("td", { text: shown(it.source) }) : null, el("td", { class: "now", text: shown(it.new) })))));
+}
+
+function part(name, title, isOpen, ...children) {
+  return el("details", { open: isOpen, "data-part": name }, el("summary", { text: title, "data-focus": name }), ...children);
 }
 
 function pairs(values) {
@@ -55,17 +103,6 @@ function pairs(values) {
   if (!entries.length) return el("p", { class: "quiet", text: "Nothing." });
   return el("table", { class: "pairs" }, el("tbody", {}, entries.map(([name, value]) =>
     el("tr", {}, el("th", { scope: "row", text: name }), el("td", { text: shown(value) })))));
-}
-
-function history(nodes) {
-  if (!nodes.length) return el("p", { class: "quiet", text: "It was never copied over." });
-  return el("ol", { class: "history" }, [...nodes].reverse().map((it) => el("li", {},
-    el("p", {}, el("b", { text: it.kind === "exploited" ? `copied from ${it.parent.split(".")[0]}` : it.kind }),
-      el("span", { class: "quiet", text: ` at step ${count(it.start)}, ${clock(it.at)}` })),
-    it.differences.length
-      ? el("table", { class: "diff" }, el("tbody", {}, it.differences.map((d) => el("tr", {},
-        el("th", { scope: "row", text: d.path }), el("td", { class: "old", text: shown(d.old) }), el("td", { text: "→" }), el("td", { class: "now", text: shown(d.new) })))))
-      : el("p", { class: "quiet", text: "the same config" }))));
 }
 
 function failure(it) {

@@ -2,8 +2,9 @@
 
 import { Refused, get, runPath } from "./api.js";
 import { Charts } from "./charts.js";
+import { dark } from "./colour.js";
 import { el, replace, section } from "./dom.js";
-import { ago, change, clock, count, duration, number } from "./format.js";
+import { ago, change, clock, count, duration, number, plural } from "./format.js";
 import { MemberPanel } from "./member.js";
 import { ScheduleView } from "./schedule.js";
 import { Table } from "./table.js";
@@ -11,6 +12,10 @@ import { Tree } from "./tree.js";
 
 const CHARTS_MS = 1500;
 const EXPLOITS_SHOWN = 12;
+const AGAIN_MS = 3000;
+// Drawing takes at most a fifth of the time, and what is new waits for it no longer than this.
+const PAINT_SHARE = 0.2;
+const PAINT_MAX_MS = 600;
 
 export class RunPage {
   constructor(id, { main, crumbs, live, tell }) {
@@ -20,44 +25,77 @@ export class RunPage {
     this.version = -1;
     this.hovered = null;
     this.chartsAt = 0;
+    this.paintAt = 0;
     this.isClosed = false;
     this.ticker = setInterval(() => this.drawTiles(), 1000);
+    this.onVisible = () => (document.hidden ? this.source?.close() : this.listen());
+    this.onTheme = () => this.draw();
+    document.addEventListener("visibilitychange", this.onVisible);
+    dark.addEventListener("change", this.onTheme);
   }
 
-  async open() {
+  open() {
     this.build();
-    await this.refresh();
-    this.source = new EventSource(runPath(this.id, "events"));
-    this.source.onmessage = (event) => {
-      if (JSON.parse(event.data).version > this.version) this.refresh().catch(this.tell);
-      this.setLive(true);
-    };
-    this.source.onerror = () => this.setLive(false);
-    this.source.addEventListener("gone", () => this.setLive(false));
+    this.listen();
+    this.drawCharts();
   }
 
   close() {
     this.isClosed = true;
     this.source?.close();
+    document.removeEventListener("visibilitychange", this.onVisible);
+    dark.removeEventListener("change", this.onTheme);
     clearInterval(this.ticker);
     clearTimeout(this.chartTimer);
+    clearTimeout(this.paintTimer);
+    clearTimeout(this.againTimer);
     this.charts.close();
     this.tree.close();
     this.panel.close();
   }
 
+  // A browser opens six connections to a server: hidden pages let go of theirs.
+  listen() {
+    this.source?.close();
+    this.source = new EventSource(`${runPath(this.id, "events")}?since=${this.version}`);
+    this.source.onmessage = (event) => {
+      this.take(JSON.parse(event.data));
+      this.setLive(true);
+    };
+    this.source.onerror = () => {
+      this.setLive(false);
+      if (this.source.readyState === EventSource.CLOSED) this.ask();
+    };
+    this.source.addEventListener("gone", () => this.setLive(false));
+  }
+
+  // The browser doesn't say why it gave up, and doesn't try again by itself.
+  async ask() {
+    try {
+      await get(`${runPath(this.id)}?since=${this.version}`);
+    } catch (error) {
+      if (error instanceof Refused && error.status !== 503 && !this.isClosed) {
+        this.tell(error);
+        return;
+      }
+    }
+    clearTimeout(this.againTimer);
+    this.againTimer = setTimeout(() => { if (!this.isClosed && !document.hidden) this.listen(); }, AGAIN_MS);
+  }
+
   build() {
-    const hover = (trial) => this.hover(trial);
-    const pick = (trial) => { location.hash = `#/r/${this.id}/${encodeURIComponent(trial)}`; };
-    this.charts = new Charts(this.id, { hover, pick });
-    this.tree = new Tree({ hover, pick });
-    this.table = new Table({ hover, pick });
-    this.schedule = new ScheduleView(this.id);
-    this.panel = new MemberPanel(this.id, () => { location.hash = `#/r/${this.id}`; });
+    const hover = (member) => this.hover(member);
+    const pick = (member) => { location.hash = `#/r/${this.id}/${member}`; };
+    const name = (member) => this.name(member);
+    this.charts = new Charts(this.id, { hover, pick, name });
+    this.tree = new Tree({ hover, pick, name });
+    this.table = new Table({ hover, pick, name });
+    this.schedule = new ScheduleView(this.id, { name });
+    this.panel = new MemberPanel(this.id, { name, leave: () => { location.hash = `#/r/${this.id}`; } });
     this.tiles = el("dl", { class: "tiles" });
     this.notes = el("div", { class: "notes" });
-    this.exploits = el("ol", { class: "lines", role: "log", "aria-label": "The last exploits" });
-    this.title = el("h1");
+    this.exploits = el("ol", { class: "lines", role: "log", tabindex: 0, "aria-label": "The last exploits" });
+    this.title = el("h1", { text: "…" });
     replace(this.main, this.title, this.tiles, this.notes,
       el("div", { class: "columns" },
         section("Scores", "scores", this.charts.scores),
@@ -68,41 +106,36 @@ export class RunPage {
       section("The winner's schedule", "schedule", this.schedule.node));
   }
 
-  // One request at a time; what changes meanwhile is asked for right after it.
-  async refresh() {
-    if (this.isBusy) {
-      this.isStale = true;
-      return;
-    }
-    this.isBusy = true;
-    try {
-      do {
-        this.isStale = false;
-        this.take(await get(`${runPath(this.id)}?since=${this.version}`));
-      } while (this.isStale && !this.isClosed);
-    } finally {
-      this.isBusy = false;
-    }
+  name(member) {
+    return this.members.get(member)?.name ?? "?";
   }
 
   take(state) {
     if (this.isClosed) return;
-    if (state.version < this.version) {
+    if (state.is_whole) {
       this.members.clear();
       this.nodes.clear();
-      this.version = -1;
-      this.isStale = true;
-      return;
     }
-    for (const it of state.members) this.members.set(it.id, it);
+    for (const it of state.members) this.members.set(it.number, it);
     for (const it of state.nodes) this.nodes.set(it.key, it);
+    const isFirst = this.version < 0;
     this.version = state.version;
     this.state = state;
+    clearTimeout(this.paintTimer);
+    const wait = isFirst ? 0 : Math.max(0, this.paintAt - performance.now());
+    this.paintTimer = setTimeout(() => this.paint(), wait);
+  }
+
+  paint() {
+    const began = performance.now();
     this.draw();
+    const spent = performance.now() - began;
+    this.paintAt = began + spent + Math.min(PAINT_MAX_MS, spent / PAINT_SHARE);
   }
 
   draw() {
     const { state } = this;
+    if (!state) return;
     document.title = `${state.name} – pbtune`;
     replace(this.crumbs, el("a", { href: "#/", text: "runs" }), " / ", el("span", { text: state.name }));
     this.title.textContent = state.name;
@@ -110,22 +143,32 @@ export class RunPage {
     const notes = [...(state.halted ? [`The run was halted: ${state.halted}`] : []), ...state.notices];
     replace(this.notes, notes.slice(-5).map((text) => el("p", { class: "note", text })));
     this.drawExploits();
-    this.tree.draw(state, this.members, this.nodes);
     this.table.draw(state, this.members);
+    this.tree.draw(state, this.members, this.nodes);
     this.schedule.draw(state, this.members);
+    this.panel.draw(this.members);
+    this.charts.take(state, this.members);
+    this.setLive(this.source?.readyState === EventSource.OPEN);
+    if (this.isAsking) return;
     const wait = Math.max(0, this.chartsAt + CHARTS_MS - Date.now());
     clearTimeout(this.chartTimer);
     this.chartTimer = setTimeout(() => this.drawCharts(), wait);
   }
 
+  // One request at a time. What came meanwhile is asked for after the usual pause.
   async drawCharts() {
+    const version = this.version;
     this.chartsAt = Date.now();
+    this.isAsking = true;
+    let isComplete = true;
     try {
-      const isComplete = await this.charts.refresh(this.state, this.members);
-      if (!isComplete && !this.isClosed) this.chartTimer = setTimeout(() => this.drawCharts(), 50);
+      isComplete = await this.charts.ask();
     } catch (error) {
-      if (!(error instanceof Refused) || error.status === 401) this.tell(error);
+      if (error instanceof Refused && error.status === 401) this.tell(error);
     }
+    this.isAsking = false;
+    if (this.isClosed || (isComplete && (version === this.version || version < 0))) return;
+    this.chartTimer = setTimeout(() => this.drawCharts(), isComplete ? CHARTS_MS : 50);
   }
 
   drawTiles() {
@@ -137,10 +180,10 @@ export class RunPage {
     const best = this.members.get(state.best);
     const until = state.is_ended ? state.last_at : Date.now() / 1000;
     const tiles = [
-      ["best", best ? number(best.score) : "–", best ? `${state.metric}, ${state.mode} · ${best.id}` : state.metric ?? ""],
+      ["best", best ? number(best.score) : "–", best ? `${state.metric}, ${state.mode} · ${best.name}` : state.metric ?? ""],
       ["members", count(this.members.size), states.join(", ")],
       ["reports", count(state.report_count), `to step ${count(Math.max(0, ...[...this.members.values()].map((it) => it.step)))}`],
-      ["exploits", count(state.exploit_count), `seed ${state.seed}`],
+      ["exploits", count(state.exploit_count), `${plural(state.lineage_count, "lineage")} alive · seed ${state.seed}`],
       ["time", duration(until - state.created_at), state.is_ended ? `ended ${clock(state.last_at)}` : `changed ${ago(state.last_at)}`],
     ];
     replace(this.tiles, tiles.map(([name, value, more]) =>
@@ -154,21 +197,23 @@ export class RunPage {
     const isFirst = !this.exploits.children.length;
     replace(this.exploits, copies.length ? copies.map((it) => {
       const line = el("li", { class: isFirst || known.has(it.key) ? null : "new" },
-        el("a", { href: `#/r/${this.id}/${encodeURIComponent(it.trial)}`, text: it.trial }),
-        ` ← ${it.parent?.split(".")[0] ?? "nothing"}`,
-        el("span", { class: "quiet", text: ` step ${it.start}` }),
-        el("span", { class: "changes", text: it.changes.map(change).join("  ") || "the same config" }));
+        el("a", { href: `#/r/${this.id}/${it.member}`, text: this.name(it.member) }),
+        ` ← ${it.donor === null ? "nothing" : this.name(it.donor)}`,
+        el("span", { class: "quiet", text: ` step ${count(it.start)}` }),
+        el("span", { class: "changes" }, it.changes.length
+          ? it.changes.map((one) => el("span", { class: "change", text: change(one) }))
+          : "the same config"));
       line.dataset.key = it.key;
       return line;
     }) : el("li", { class: "quiet", text: "None so far." }));
   }
 
-  hover(trial) {
-    if (trial === this.hovered) return;
-    this.hovered = trial;
-    this.charts.highlight(trial);
-    this.table.highlight(trial);
-    this.tree.highlight(trial);
+  hover(member) {
+    if (member === this.hovered) return;
+    this.hovered = member;
+    this.charts.highlight(member);
+    this.table.highlight(member);
+    this.tree.highlight(member);
   }
 
   setLive(isConnected) {
@@ -177,9 +222,9 @@ export class RunPage {
     this.live.dataset.state = text;
   }
 
-  showMember(trial) {
-    if (trial) this.panel.open(trial).catch(this.tell);
-    else this.panel.close();
+  showMember(member) {
+    this.charts.also = member;
+    if (member === null) this.panel.close();
+    else this.panel.open(member).catch(this.tell);
   }
 }
-

@@ -2,14 +2,15 @@
 
 import { get, runPath } from "./api.js";
 import { copy, el, replace } from "./dom.js";
+import { count, plural } from "./format.js";
 
 const ROWS_MAX = 12;
 
 export class ScheduleView {
-  constructor(id) {
-    Object.assign(this, { id, key: "", trial: null, timer: 0 });
+  constructor(id, { name }) {
+    Object.assign(this, { id, name, key: "", member: null, timer: 0 });
     this.text = el("textarea", { readonly: true, rows: 8, hidden: true, "aria-label": "The schedule as text" });
-    this.body = el("div", { class: "scroll" });
+    this.body = el("div", { class: "scroll", role: "region", tabindex: 0, "aria-label": "The winner's schedule" });
     this.told = el("p", { class: "quiet" });
     const button = (kind, title) => el("button", { type: "button", text: title, onclick: () => this.copy(kind) });
     this.buttons = el("div", { class: "controls" }, button("json", "Copy as JSON"), button("csv", "Copy as CSV"));
@@ -17,7 +18,7 @@ export class ScheduleView {
   }
 
   async copy(kind) {
-    const text = await get(runPath(this.id, "members", this.trial, `schedule.${kind}`), "text");
+    const text = await get(runPath(this.id, "members", this.member, `schedule.${kind}`), "text");
     const isCopied = await copy(text, `The schedule as ${kind.toUpperCase()}`);
     this.text.value = text;
     this.text.hidden = false;
@@ -25,25 +26,25 @@ export class ScheduleView {
   }
 
   draw(state, members) {
-    this.trial = state.best;
-    this.buttons.hidden = !state.best;
-    if (!state.best) {
+    this.member = state.best;
+    this.buttons.hidden = state.best === null;
+    if (state.best === null) {
       this.told.textContent = "There is no winner before the first score.";
       replace(this.body);
       return;
     }
     const key = JSON.stringify([state.lineage, state.paths]);
-    const step = members.get(state.best)?.step;
-    this.told.textContent = `${state.best} at step ${step}: ${state.lineage.length} pieces`;
+    const step = members.get(state.best)?.step ?? 0;
+    this.told.textContent = `${this.name(state.best)} at step ${count(step)}: ${plural(state.lineage.length, "piece")}`;
     if (key === this.key) return;
     this.key = key;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.load(state.best).catch(() => { this.key = ""; }), 300);
   }
 
-  async load(trial) {
-    const rows = parse(await get(runPath(this.id, "members", trial, "schedule.csv"), "text"));
-    if (trial !== this.trial) return;
+  async load(member) {
+    const rows = parse(await get(runPath(this.id, "members", member, "schedule.csv"), "text"));
+    if (member !== this.member) return;
     const [head, ...lines] = rows;
     const shown = lines.length > ROWS_MAX ? lines.slice(-ROWS_MAX) : lines;
     replace(this.body, el("table", {},

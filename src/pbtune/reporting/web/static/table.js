@@ -6,22 +6,23 @@ import { count, number, shown } from "./format.js";
 const ROWS_MAX = 24;
 
 export class Table {
-  constructor({ hover, pick }) {
+  constructor({ hover, pick, name }) {
     this.pick = pick;
-    this.hover = hover;
+    this.name = name;
     this.sorting = { column: "score", isDown: true };
     this.isWhole = false;
     this.rows = new Map();
     this.head = el("tr");
     this.body = el("tbody");
     this.more = el("button", { type: "button", class: "more", onclick: () => this.toggle() });
-    this.node = el("div", {}, el("div", { class: "scroll" }, el("table", { class: "members" }, el("thead", {}, this.head), this.body)), this.more);
-    this.body.addEventListener("pointerover", (event) => hover(event.target.closest("tr")?.dataset.trial ?? null));
+    this.node = el("div", {}, el("div", { class: "scroll", role: "region", tabindex: 0, "aria-label": "The population" }, el("table", { class: "members" }, el("thead", {}, this.head), this.body)), this.more);
+    const at = (node) => { const found = node.closest("tr")?.dataset.member; return found === undefined ? null : Number(found); };
+    this.body.addEventListener("pointerover", (event) => hover(at(event.target)));
     this.body.addEventListener("pointerleave", () => hover(null));
-    this.body.addEventListener("focusin", (event) => hover(event.target.closest("tr")?.dataset.trial ?? null));
+    this.body.addEventListener("focusin", (event) => hover(at(event.target)));
     this.body.addEventListener("click", (event) => {
-      const trial = event.target.closest("tr")?.dataset.trial;
-      if (trial && !getSelection().toString()) pick(trial);
+      const member = at(event.target);
+      if (member !== null && !getSelection().toString()) pick(member);
     });
   }
 
@@ -33,12 +34,12 @@ export class Table {
   columns() {
     const { state } = this;
     return [
-      { id: "id", title: "member", value: (it) => it.index },
+      { id: "id", title: "member", value: (it) => it.number },
       { id: "status", title: "status", value: (it) => it.status },
       { id: "step", title: "step", isNumber: true, value: (it) => it.step },
       { id: "score", title: state.metric ?? "score", isNumber: true, value: (it) => it.score },
       ...state.paths.map((path, at) => ({ id: `p${at}`, title: path, isNumber: true, value: (it) => it.values[at] })),
-      { id: "parent", title: "copied from", value: (it) => it.parent ?? "" },
+      { id: "parent", title: "copied from", value: (it) => (it.parent === null ? "" : this.name(it.parent)) },
       { id: "failures", title: "failures", isNumber: true, value: (it) => it.failures },
     ];
   }
@@ -52,8 +53,8 @@ export class Table {
       const [x, y] = [found.value(a), found.value(b)];
       const [isX, isY] = [typeof x === "number", typeof y === "number"];
       if (isX !== isY) return isX ? -1 : 1;
-      if (isX) return sign * (x - y) || a.index - b.index;
-      return sign * String(x).localeCompare(String(y)) || a.index - b.index;
+      if (isX) return sign * (x - y) || a.number - b.number;
+      return sign * String(x).localeCompare(String(y)) || a.number - b.number;
     });
   }
 
@@ -70,10 +71,10 @@ export class Table {
     if (hidden && lines.length) {
       lines.splice(ROWS_MAX - 4, 0, el("tr", { class: "gap" }, el("td", { colspan: columns.length, text: `… ${count(hidden)} more …` })));
     }
-    const focused = this.body.contains(document.activeElement) ? document.activeElement.closest("tr").dataset.trial : null;
+    const focused = this.body.contains(document.activeElement) ? Number(document.activeElement.closest("tr").dataset.member) : null;
     replace(this.body, lines);
     for (const id of this.rows.keys()) if (!members.has(id)) this.rows.delete(id);
-    if (focused) this.rows.get(focused)?.line.querySelector("button").focus({ preventScroll: true });
+    if (focused !== null) this.rows.get(focused)?.line.querySelector("button").focus({ preventScroll: true });
   }
 
   drawHead() {
@@ -99,26 +100,26 @@ export class Table {
 
   // A row is made again only when its member changed.
   row(member, columns) {
-    const isBest = member.id === this.state.best;
+    const isBest = member.number === this.state.best;
     const key = JSON.stringify([member, isBest]);
-    const known = this.rows.get(member.id);
+    const known = this.rows.get(member.number);
     if (known?.key === key) return known.line;
     const isCopied = known && known.segment !== member.segment;
     const line = el("tr", { class: [isBest ? "best" : "", isCopied ? "new" : "", member.status === "FAILED" ? "bad" : ""].join(" ").trim() || null },
       columns.map(({ id, isNumber, value }) => {
-        if (id === "id") return el("th", { scope: "row" }, el("button", { type: "button", class: "link", text: member.id, "aria-label": `${member.id}: its story` }), isBest ? el("span", { class: "crown", text: " best" }) : null);
+        if (id === "id") return el("th", { scope: "row" }, el("button", { type: "button", class: "link", text: member.name, "aria-label": `${member.name}: its story` }), isBest ? el("span", { class: "crown", text: " best" }) : null);
         if (id === "status") return el("td", {}, el("span", { class: `status ${member.status}`, text: member.status.toLowerCase() }));
         if (id === "failures") return el("td", { class: "number", text: member.failures || "" });
         const it = value(member);
         return el("td", { class: isNumber ? "number" : null, text: id === "step" ? count(it) : id === "score" ? number(it) : id === "parent" ? it : shown(it) });
       }));
-    line.dataset.trial = member.id;
-    this.rows.set(member.id, { key, line, segment: member.segment });
+    line.dataset.member = member.number;
+    this.rows.set(member.number, { key, line, segment: member.segment });
     return line;
   }
 
-  highlight(trial) {
+  highlight(member) {
     this.body.querySelector("tr.hovered")?.classList.remove("hovered");
-    if (trial) this.rows.get(trial)?.line.classList.add("hovered");
+    if (member !== null) this.rows.get(member)?.line.classList.add("hovered");
   }
 }

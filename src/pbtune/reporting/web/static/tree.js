@@ -1,16 +1,19 @@
 // Who descends from whom: a row for each member, a bar for each segment, a curve for each copy.
+// Thousands of them are a few dozen paths, one a colour: a page redraws them five times a second.
 
 import { scale, viridis } from "./colour.js";
 import { el, replace, svg } from "./dom.js";
 import { change, count, number } from "./format.js";
 
-const LEFT = 46;
-const RIGHT = 12;
+const RIGHT = 16;
 const TOP = 22;
+const NAME_MAX = 14;
+const SHADES = 24;
+const LINKS_CLEAR = 60;
 
 export class Tree {
-  constructor({ hover, pick }) {
-    Object.assign(this, { hover, pick, at: null, order: "family" });
+  constructor({ hover, pick, name }) {
+    Object.assign(this, { hover, pick, name, at: null, order: "family" });
     this.hint = el("p", { class: "quiet readout", "aria-live": "polite" });
     this.select = el("select", { id: "tree-order", onchange: () => { this.order = this.select.value; this.rowOf = null; this.draw(this.state, this.members, this.nodes); } },
       [["family", "families together"], ["score", "best first"], ["index", "by number"]].map(([value, text]) => el("option", { value, text })));
@@ -21,7 +24,7 @@ export class Tree {
     this.box.addEventListener("pointerleave", () => this.point(null));
     this.box.addEventListener("click", (event) => {
       const node = this.under(event);
-      if (node) pick(node.trial);
+      if (node) pick(node.member);
     });
     this.box.addEventListener("blur", () => this.point(null));
     this.resize = new ResizeObserver(() => { if (this.state && this.box.clientWidth !== this.width) this.paint(); });
@@ -37,8 +40,8 @@ export class Tree {
     if (!this.rowOf || this.rowOf.size !== members.size) this.arrange();
     this.segments = new Map();
     for (const it of nodes.values()) {
-      if (!this.segments.has(it.trial)) this.segments.set(it.trial, []);
-      this.segments.get(it.trial).push(it);
+      if (!this.segments.has(it.member)) this.segments.set(it.member, []);
+      this.segments.get(it.member).push(it);
     }
     this.paint();
   }
@@ -48,14 +51,14 @@ export class Tree {
     const list = [...this.members.values()];
     const sign = this.state.mode === "min" ? 1 : -1;
     const score = (it) => (typeof it.score === "number" ? sign * it.score : Infinity);
-    if (this.order === "score") list.sort((a, b) => score(a) - score(b) || a.index - b.index);
-    else if (this.order === "index") list.sort((a, b) => a.index - b.index);
+    if (this.order === "score") list.sort((a, b) => score(a) - score(b) || a.number - b.number);
+    else if (this.order === "index") list.sort((a, b) => a.number - b.number);
     else {
-      const chains = new Map(list.map((it) => [it.id, this.chain(`${it.id}.${it.segment}`)]));
-      list.sort((a, b) => compare(chains.get(a.id), chains.get(b.id)) || a.index - b.index);
+      const chains = new Map(list.map((it) => [it.number, this.chain(`${it.number}.${it.segment}`)]));
+      list.sort((a, b) => compare(chains.get(a.number), chains.get(b.number)) || a.number - b.number);
     }
-    this.rowOf = new Map(list.map((it, at) => [it.id, at]));
-    this.byRow = list.map((it) => it.id);
+    this.rowOf = new Map(list.map((it, at) => [it.number, at]));
+    this.byRow = list.map((it) => it.number);
   }
 
   // The ancestors' places in the journal, the first one first.
@@ -72,16 +75,19 @@ export class Tree {
     const total = this.members.size;
     this.row = Math.max(6, Math.min(24, Math.floor(520 / total)));
     const height = TOP + total * this.row + 8;
-    const last = Math.max(1, ...[...this.nodes.values()].map((it) => it.end));
-    this.x = (step) => LEFT + (step / last) * (width - LEFT - RIGHT);
-    this.step = (x) => ((x - LEFT) / (width - LEFT - RIGHT)) * last;
-    this.y = (trial) => TOP + (this.rowOf.get(trial) + 0.5) * this.row;
+    const last = [...this.nodes.values()].reduce((most, it) => Math.max(most, it.end), 1);
+    const longest = [...this.members.values()].reduce((most, it) => Math.max(most, Math.min(NAME_MAX, it.name.length)), 0);
+    const left = Math.max(30, 7 * longest + 12);
+    this.thick = Math.max(2.5, this.row * 0.42);
+    this.x = (step) => left + (step / last) * (width - left - RIGHT);
+    this.step = (x) => ((x - left) / (width - left - RIGHT)) * last;
+    this.y = (member) => TOP + (this.rowOf.get(member) + 0.5) * this.row;
     const share = scale([...this.nodes.values()].map((it) => it.score), this.state.mode);
     const onPath = new Set(this.state.lineage);
     this.marks = svg("g", { class: "marks" });
     this.picture = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" },
       this.axis(last, height), this.labels(), this.links((it) => !onPath.has(it.key), "links"),
-      this.bars(share), this.links((it) => onPath.has(it.key), "links winner"), this.winnerBars(onPath), this.marks);
+      this.bars(share), this.links((it) => onPath.has(it.key), "links winner"), this.winnerBars(), this.marks);
     replace(this.box, this.picture);
     this.drawLegend(share);
     this.mark();
@@ -99,38 +105,46 @@ export class Tree {
 
   labels() {
     const every = Math.ceil(12 / this.row);
-    return svg("g", {}, this.byRow.filter((_, at) => at % every === 0).map((it) =>
-      svg("text", { x: 4, y: this.y(it) + 4, class: it === this.state.best ? "label best" : "label", text: it })));
-  }
-
-  bars(share) {
-    const thick = Math.max(2.5, this.row * 0.42);
-    return svg("g", {}, [...this.nodes.values()].map((it) =>
-      svg("rect", { x: this.x(it.start), y: this.y(it.trial) - thick / 2, width: Math.max(1.5, this.x(it.end) - this.x(it.start)), height: thick, fill: viridis(share(it.score)), rx: 1 })));
-  }
-
-  winnerBars(onPath) {
-    const thick = Math.max(2.5, this.row * 0.42);
-    const order = this.state.lineage;
-    return svg("g", { class: "path" }, order.map((key, at) => {
-      const it = this.nodes.get(key);
-      if (!it) return null;
-      const next = this.nodes.get(order[at + 1]);
-      const end = next ? next.start : it.end;
-      return svg("line", { x1: this.x(it.start), x2: this.x(end), y1: this.y(it.trial) + thick / 2 + 1, y2: this.y(it.trial) + thick / 2 + 1 });
+    return svg("g", {}, this.byRow.filter((_, at) => at % every === 0).map((it) => {
+      const name = this.name(it);
+      return svg("text", { x: 4, y: this.y(it) + 4, class: it === this.state.best ? "label best" : "label", text: name.length > NAME_MAX ? `${name.slice(0, NAME_MAX - 1)}…` : name });
     }));
   }
 
+  bars(share) {
+    const shades = new Map();
+    for (const it of this.nodes.values()) {
+      const found = share(it.score);
+      const shade = Number.isNaN(found) ? -1 : Math.round(found * SHADES);
+      const [x, to] = [this.x(it.start), this.x(it.end)];
+      shades.set(shade, `${shades.get(shade) ?? ""}M${tenth(x)},${tenth(this.y(it.member))}H${tenth(Math.max(to, x + 1.5))}`);
+    }
+    return svg("g", { class: "bars" }, [...shades].map(([shade, d]) =>
+      svg("path", { d, stroke: viridis(shade < 0 ? NaN : shade / SHADES), "stroke-width": this.thick })));
+  }
+
+  winnerBars() {
+    const order = this.state.lineage;
+    return svg("path", { class: "path", d: order.map((key, at) => {
+      const it = this.nodes.get(key);
+      if (!it) return "";
+      const end = this.nodes.get(order[at + 1])?.start ?? it.end;
+      return `M${tenth(this.x(it.start))},${tenth(this.y(it.member) + this.thick / 2 + 1)}H${tenth(this.x(end))}`;
+    }).join("") });
+  }
+
   links(wanted, name) {
-    return svg("g", { class: name }, [...this.nodes.values()].filter((it) => it.parent && wanted(it)).map((it) => svg("path", { d: this.curve(it) })));
+    const found = [...this.nodes.values()].filter((it) => it.parent && wanted(it));
+    // The more there are, the fainter each: they are one path, whose crossings don't add up.
+    const strength = name === "links" ? Math.max(0.12, 0.45 * Math.min(1, Math.sqrt(LINKS_CLEAR / (found.length || 1)))) : 1;
+    return svg("path", { class: name, opacity: strength.toFixed(2), d: found.map((it) => this.curve(it)).join("") });
   }
 
   curve(node) {
-    const donor = this.nodes.get(node.parent);
-    const from = this.y(donor ? donor.trial : node.parent.split(".")[0]);
-    const [x, to] = [this.x(node.start), this.y(node.trial)];
-    const bend = Math.min(14, 4 + Math.abs(to - from) / 12);
-    return `M${x},${from}C${x + bend},${from} ${x + bend},${to} ${x},${to}`;
+    const from = tenth(this.y(node.donor));
+    const [x, to] = [tenth(this.x(node.start)), tenth(this.y(node.member))];
+    const bend = tenth(x + Math.min(14, 4 + Math.abs(to - from) / 12));
+    return `M${x},${from}C${bend},${from} ${bend},${to} ${x},${to}`;
   }
 
   drawLegend(share) {
@@ -140,32 +154,33 @@ export class Tree {
     const ends = this.state.mode === "min" ? [high, low] : [low, high];
     replace(this.legend, `${this.state.metric} ${number(ends[0], 3)} `,
       svg("svg", { width: 90, height: 10, "aria-hidden": "true" }, Array.from({ length: 30 }, (_, at) => svg("rect", { x: at * 3, y: 0, width: 3.2, height: 10, fill: viridis(at / 29) }))),
-      ` ${number(ends[1], 3)}`, el("span", { class: "swatch" }), " the winner's path",
+      ` ${number(ends[1], 3)}`, el("span", { class: "key" }, el("span", { class: "swatch" }), "the winner's path"),
       this.state.hidden_node_count ? ` · ${count(this.state.hidden_node_count)} older segments left out` : "");
   }
 
   under(event) {
     if (!this.picture) return null;
     const box = this.picture.getBoundingClientRect();
-    const trial = this.byRow[Math.floor((event.clientY - box.top - TOP) / this.row)];
+    const member = this.byRow[Math.floor((event.clientY - box.top - TOP) / this.row)];
     const step = this.step(event.clientX - box.left);
-    const found = (this.segments.get(trial) ?? []).filter((it) => it.start <= step);
-    return found[found.length - 1] ?? (this.segments.get(trial) ?? [])[0] ?? null;
+    const own = this.segments.get(member) ?? [];
+    const found = own.filter((it) => it.start <= step);
+    return found[found.length - 1] ?? own[0] ?? null;
   }
 
   point(node) {
     if (node?.key === this.at?.key) return;
     this.at = node;
     this.mark();
-    this.hover(node ? node.trial : null);
+    this.hover(node ? node.member : null);
     this.hint.textContent = node ? this.words(node) : "";
   }
 
   words(node) {
     const score = typeof node.score === "number" ? `, ${this.state.metric} ${number(node.score)}` : "";
-    const from = node.parent ? `, copied from ${node.parent.split(".")[0]}` : "";
+    const from = node.donor === null ? "" : `, copied from ${this.name(node.donor)}`;
     const changes = node.changes.length ? `: ${node.changes.map(change).join(", ")}` : "";
-    return `${node.trial}, steps ${count(node.start)} to ${count(node.end)}${score}${from}${changes}`;
+    return `${this.name(node.member)}, steps ${count(node.start)} to ${count(node.end)}${score}${from}${changes}`;
   }
 
   // The path back from where one points, and what descends from there.
@@ -177,24 +192,25 @@ export class Tree {
     let until = null;
     for (let it = this.at; it; it = it.parent ? this.nodes.get(it.parent) : null) {
       const end = until ?? it.end;
-      this.marks.append(svg("rect", { class: "mark", x: this.x(it.start), y: this.y(it.trial) - thick / 2, width: Math.max(2, this.x(end) - this.x(it.start)), height: thick }));
+      this.marks.append(svg("rect", { class: "mark", x: this.x(it.start), y: this.y(it.member) - thick / 2, width: Math.max(2, this.x(end) - this.x(it.start)), height: thick }));
       if (it.parent) this.marks.append(svg("path", { class: "mark", d: this.curve(it) }));
       until = it.start;
     }
-    for (const it of this.nodes.values()) if (it.parent === this.at.key) this.marks.append(svg("path", { class: "mark child", d: this.curve(it) }));
+    const children = [...this.nodes.values()].filter((it) => it.parent === this.at.key);
+    this.marks.append(svg("path", { class: "mark child", d: children.map((it) => this.curve(it)).join("") }));
   }
 
-  highlight(trial) {
+  highlight(member) {
     if (this.at || !this.marks) return;
     replace(this.marks);
-    if (trial && this.rowOf.has(trial)) {
-      this.marks.append(svg("rect", { class: "band", x: 0, y: this.y(trial) - this.row / 2, width: this.width, height: this.row }));
+    if (member !== null && this.rowOf.has(member)) {
+      this.marks.append(svg("rect", { class: "band", x: 0, y: this.y(member) - this.row / 2, width: this.width, height: this.row }));
     }
   }
 
   key(event) {
-    const row = this.at ? this.rowOf.get(this.at.trial) : -1;
-    const own = this.at ? this.segments.get(this.at.trial) : [];
+    const row = this.at ? this.rowOf.get(this.at.member) : -1;
+    const own = this.at ? this.segments.get(this.at.member) : [];
     const place = own.indexOf(this.at);
     const moves = {
       ArrowDown: () => this.near(Math.min(row + 1, this.byRow.length - 1)),
@@ -204,7 +220,7 @@ export class Tree {
       p: () => (this.at?.parent && this.nodes.get(this.at.parent)) ?? this.at,
       Escape: () => null,
     };
-    if (event.key === "Enter" && this.at) this.pick(this.at.trial);
+    if (event.key === "Enter" && this.at) this.pick(this.at.member);
     else if (moves[event.key] && !event.ctrlKey && !event.metaKey) this.point(moves[event.key]());
     else return;
     event.preventDefault();
@@ -216,6 +232,10 @@ export class Tree {
     const step = this.at ? this.at.end : Infinity;
     return own.filter((it) => it.start < step).pop() ?? own[0] ?? null;
   }
+}
+
+function tenth(value) {
+  return Math.round(value * 10) / 10;
 }
 
 function compare(a, b) {
