@@ -4,7 +4,7 @@ Each query is short, so that a driver that wants to move the WAL never waits for
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Final, cast
 
 import msgspec
@@ -55,7 +55,9 @@ def kind_counts(reader: JournalReader, after: int = 0) -> dict[str, int]:
     return {cast("str", kind): cast("int", count) for kind, count in rows}
 
 
-def entries_of(reader: JournalReader, kinds: Sequence[str], after: int = 0) -> Iterator[Entry]:
+def entries_of(
+    reader: JournalReader, kinds: Sequence[str], after: int = 0
+) -> Generator[Entry, None, None]:
     """The records of some kinds with an id above ``after``, in order."""
     query = (
         'SELECT id, "commit", at, record FROM events WHERE id > ?'
@@ -193,7 +195,7 @@ def _paths(metric: str) -> tuple[str, str]:
     return f'$."{keys[0]}"', "$" + "".join(f'."{key}"' for key in keys[1:])
 
 
-def _entries(rows: Iterable[tuple[object, ...]]) -> Iterator[Entry]:
+def _entries(rows: Iterable[tuple[object, ...]]) -> Generator[Entry, None, None]:
     for row in rows:
         number, commit, at, body = cast("tuple[int, int, float, str]", row)
         yield Entry(number, commit, at, decode_record(body))

@@ -17,6 +17,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+HEAD_BYTES_MAX: Final = 16_384
 SEND_S: Final = 30.0
 """How long a client may take to read what it asked for."""
 HEADERS: Final = {
@@ -84,6 +85,9 @@ class Guard:
         self, scope: Scope, headers: list[tuple[str, str]]
     ) -> tuple[int, str, list[tuple[bytes, bytes]]] | None:
         """Status, reason and headers of a refusal; None lets the request through."""
+        size = sum(len(name) + len(value) + 4 for name, value in headers)
+        if size + len(scope["raw_path"]) + len(scope["query_string"]) > HEAD_BYTES_MAX:
+            return 431, "the head of a request is short here", [(b"connection", b"close")]
         hosts = [value for name, value in headers if name == "host"]
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
             return 421, "this server is not known by that name", []

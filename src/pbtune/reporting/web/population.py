@@ -221,7 +221,7 @@ class Population:
 
     def failed(self, record: e.Failed) -> None:
         """An attempt ended badly."""
-        failures = self.members[record.trial].failures + 1
+        failures = self.members[record.trial].failures + (not record.lost)
         self._member(record.trial, status=Status.PENDING, failures=failures)
         self.failures.setdefault(record.trial, []).append(record)
 

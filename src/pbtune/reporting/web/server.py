@@ -21,7 +21,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from pbtune.errors import PbtuneError
 from pbtune.reporting.web import answers
 from pbtune.reporting.web.feed import Feed
-from pbtune.reporting.web.guard import App, Guard
+from pbtune.reporting.web.guard import HEAD_BYTES_MAX, App, Guard
 from pbtune.reporting.web.plain import numbers_json, text_json
 from pbtune.reporting.web.runs import Runs
 from pbtune.reporting.web.watched import Watched
@@ -29,7 +29,6 @@ from pbtune.reporting.web.watched import Watched
 PORT: Final = 8799
 TOKEN_BYTES: Final = 32
 ANSWER_S: Final = 30.0
-HEAD_BYTES_MAX: Final = 16_384
 HEAD_S: Final = 10.0
 CONNECTIONS_MAX: Final = 400
 STREAMS_MAX: Final = 200

@@ -5,7 +5,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, final
 
@@ -110,7 +110,8 @@ class Watched:
             self.header = reader.header
             self.first_version = self.population.version = version + 1
         redone = self.population.redone_count
-        self.population.take_all(entries_of(reader, KINDS, self.sizes.record))
+        with closing(entries_of(reader, KINDS, self.sizes.record)) as entries:
+            self.population.take_all(entries)
         is_redone = self.population.redone_count != redone
         if is_redone:
             # Stored values don't count any more: the curves are read anew.

@@ -8,19 +8,28 @@ const AGAIN_MS = 2000;
 
 export class MemberPanel {
   constructor(id, { name, leave }) {
-    Object.assign(this, { id, name, leave, member: null, askedAt: 0, key: "" });
-    this.node = document.getElementById("panel");
-    this.onClose = () => { if (this.member !== null) { this.member = null; leave(); } };
-    this.onClick = (event) => { if (event.target === this.node) this.node.close(); };
-    this.node.addEventListener("close", this.onClose);
-    this.node.addEventListener("click", this.onClick);
+    Object.assign(this, { id, name, leave, member: null, shown: null, askedAt: 0, key: "" });
+    this.node = el("dialog", { id: "panel", "aria-labelledby": "panel-title", onclose: () => this.closed() });
+    this.node.addEventListener("click", (event) => { if (event.target === this.node) this.node.close(); });
+    document.body.append(this.node);
   }
 
-  // Another run's page brings a panel of its own.
   close() {
-    this.member = null;
+    this.hide();
+    this.node.remove();
+  }
+
+  hide() {
+    this.member = this.shown = null;
     clearTimeout(this.timer);
     if (this.node.open) this.node.close();
+  }
+
+  // The browser tells this later, and meanwhile another member may have been asked for.
+  closed() {
+    if (this.shown === null || this.node.open) return;
+    this.member = this.shown = null;
+    this.leave();
   }
 
   async open(member) {
@@ -35,11 +44,11 @@ export class MemberPanel {
     this.askedAt = Date.now();
     const data = await get(runPath(this.id, "members", member));
     if (this.member !== member) return;
-    const isSame = this.node.open && this.node.dataset.member === String(member);
+    const isSame = this.shown === member;
     const kept = isSame ? new Map([...this.node.querySelectorAll("details")].map((it) => [it.dataset.part, it.open])) : new Map();
     const top = isSame ? this.node.scrollTop : 0;
     const focused = isSame ? document.activeElement?.dataset?.focus : null;
-    this.node.dataset.member = member;
+    this.shown = member;
     replace(this.node, this.content(data));
     for (const it of this.node.querySelectorAll("details")) it.open = kept.get(it.dataset.part) ?? it.open;
     if (!this.node.open) this.node.showModal();

@@ -224,7 +224,7 @@ export class RunPage {
 
   showMember(member) {
     this.charts.also = member;
-    if (member === null) this.panel.close();
+    if (member === null) this.panel.hide();
     else this.panel.open(member).catch(this.tell);
   }
 }
