@@ -126,19 +126,26 @@ class Page:
 
     def __init__(self, browser, server, **context):
         self.context = browser.new_context(reduced_motion="reduce", **context)
+        self.context.set_default_timeout(10_000)
         self.server = server
         self.problems = []
-        self.context.set_default_timeout(10_000)
         self.page = self.context.new_page()
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
         self.page.on("console", self._note)
         self.page.on("dialog", lambda dialog: self.problems.append(f"dialog {dialog.message}"))
-        self.page.goto(server.url)
-        self.page.wait_for_selector("table.list")
 
     def _note(self, message):
         if message.type in {"error", "warning"}:
             self.problems.append(message.text)
+
+    def start(self):
+        """As a person who has just opened the printed address."""
+        self.page.mouse.move(0, 0)
+        self.page.goto("about:blank")
+        self.context.clear_cookies()
+        self.problems.clear()
+        self.page.goto(self.server.url)
+        self.page.wait_for_selector("table.list")
 
     def open(self, name):
         """Show a run, as soon as it is drawn."""
@@ -148,16 +155,33 @@ class Page:
         return self.page
 
 
+@pytest.fixture(scope="module")
+def pages(browser, dashboard):
+    """One page for each kind of context: a new one takes a second."""
+    made = {}
+
+    def get(**context):
+        key = repr(sorted(context.items()))
+        if key not in made:
+            made[key] = Page(browser, dashboard, **context)
+        return made[key]
+
+    return get
+
+
 @pytest.fixture
-def visit(browser, dashboard):
-    """``visit(**context)``: a new page; afterwards nothing must have gone wrong on any."""
-    pages = []
+def visit(pages):
+    """``visit(**context)``: the list of runs; afterwards nothing must have gone wrong on it."""
+    visited = []
 
     def begin(**context):
-        pages.append(Page(browser, dashboard, **context))
-        return pages[-1]
+        visited.append(pages(**context))
+        visited[-1].start()
+        return visited[-1]
 
     yield begin
-    for it in pages:
-        it.context.close()
-    assert [problem for it in pages for problem in it.problems] == []
+    problems = [problem for it in visited for problem in it.problems]
+    for it in visited:
+        # Hidden pages listen no longer.
+        it.page.goto("about:blank")
+    assert problems == []

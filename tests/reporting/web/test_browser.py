@@ -195,7 +195,7 @@ def test_the_schedule_is_copied_as_json_and_as_csv(visit):
     page.get_by_role("button", name="Copy as CSV").click()
     expect(page.get_by_text("The schedule as CSV copied")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()").startswith("trial,start_step")
-    refused = visit(permissions=[]).open("eight")
+    refused = visit().open("eight")
     refused.get_by_role("button", name="Copy as JSON").click()
     expect(refused.locator("#schedule textarea")).to_be_visible()
 
@@ -246,7 +246,8 @@ def luminance(page, selector, name):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_can_be_read_in_both_themes_and_they_change_at_once(visit, scheme):
-    it = visit(color_scheme=scheme)
+    it = visit()
+    it.page.emulate_media(color_scheme=scheme)
     page = it.open("eight")
     for selector in (
         "h1",
