@@ -104,11 +104,20 @@ def test_a_constant_can_be_compared_too(run_dir):
     assert axes[-1].get_ylabel() == "constant"
 
 
+def dotted(axes):
+    """The links of the picture: the steps of both their ends."""
+    return [
+        tuple(int(step) for step, _ in link)
+        for made in axes.collections
+        if made.get_linestyles()[0][1] is not None
+        for link in made.get_segments()
+    ]
+
+
 def test_every_exploit_is_linked_to_its_donor(run_dir):
     with JournalReader(run_dir) as reader:
         exploits = RunView(reader).exploits
-    links = [it for it in plot_run(run_dir).axes[0].get_lines() if it.get_linestyle() == ":"]
-    drawn = [tuple(it.get_xdata()) for it in links if len(it.get_xdata()) == 2]
+    drawn = dotted(plot_run(run_dir).axes[0])
     assert drawn == [(it.record.step, it.record.old_step) for it in exploits]
 
 
@@ -177,10 +186,9 @@ def test_a_large_population_has_colours_for_all(made_up, row):
     count = 30
     rows = [row(f"t{at}", 1, f'{{"score":{at}}}') for at in range(count)]
     axes = plot_run(made_up([(begun(*[{"lr": 1.0}] * count), rows)])).axes[0]
-    assert len({line.get_color() for line in axes.get_lines()[:count]}) == count
+    assert len({tuple(color) for color in axes.collections[0].get_colors()}) == count
 
 
 def test_too_many_links_are_drawn_as_a_sample(run_dir, monkeypatch):
     monkeypatch.setattr("pbtune.reporting.plots.population.LINKS_MAX", 2)
-    lines = plot_run(run_dir).axes[0].get_lines()
-    assert 1 <= sum(it.get_linestyle() == ":" and len(it.get_xdata()) == 2 for it in lines) <= 2
+    assert 1 <= len(dotted(plot_run(run_dir).axes[0])) <= 2

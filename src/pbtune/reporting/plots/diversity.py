@@ -49,7 +49,7 @@ def plot_diversity(run: Run, axes: "Axes | None" = None) -> "Axes":
         values = _spreads(data, scale(data.view, name), present)
         color = style.OKABE_ITO[place % len(style.OKABE_ITO)]
         line = _LINES[place // len(style.OKABE_ITO) % len(_LINES)]
-        spread.plot(steps, values, color=color, ls=line, lw=1.6, label=plain(name))
+        spread.step(steps, values, where="post", color=color, ls=line, lw=1.6, label=plain(name))
     spread.set_ylabel("spread")
     spread.set_ylim(bottom=0)
     style.legend(spread, ncols=3)

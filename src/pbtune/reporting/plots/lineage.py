@@ -1,5 +1,6 @@
 """The picture of descent: a tree over training steps, whose colours are scores."""
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from pbtune.reporting.plots import style
@@ -10,15 +11,15 @@ from pbtune.reporting.plots.tree import Branch, Key, grown
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-NAMED_MAX: Final = 40
-"""With more living branches than this only the winner's has its name."""
+_NAME_POINTS: Final = 8
+"""The height of a name, in 1/72 inch."""
 _HEIGHT_INCHES_MIN, _HEIGHT_INCHES_MAX, _ROW_INCHES = 4.0, 10.0, 0.13
 
 
 def plot_lineage(run: Run, axes: "Axes | None" = None) -> "Axes":
     """Draw who descends from whom: each line trained, and each link up or down is a copy.
 
-    Yellow is the best score. The winner's path is black beneath its colours; a line that ends
+    The lightest is the best score. The winner's path is black beneath its colours; a line that ends
     before the right edge was replaced. Of more than 300 branches the shortest dead ones are left
     out, and the title says how many.
 
@@ -30,20 +31,20 @@ def plot_lineage(run: Run, axes: "Axes | None" = None) -> "Axes":
         NoResult: If nothing was reported yet.
         SettingsError: Without matplotlib.
     """
-    mpl = style.library()
+    style.library()
     data = read(run)
     branches, left_out = grown(data)
     height = _ROW_INCHES * len(branches) + 1.2
     axes = style.axes_or_new(axes, 9.0, min(max(height, _HEIGHT_INCHES_MIN), _HEIGHT_INCHES_MAX))
     scores = [score for key in branches for score in data.series[key].values[data.metric]]
     norm, colors = style.score_norm(scores, is_falling=data.is_falling)
-    # Thin where there are many rows; 1 point is 1/72 inch.
-    width = min(3.0, max(0.8, 72 * min(height, _HEIGHT_INCHES_MAX) * 0.3 / len(branches)))
-    _draw_links(axes, branches, mpl)
+    row_points = 72 * min(height, _HEIGHT_INCHES_MAX) / len(branches)
+    # Thin where there are many rows.
+    width = min(3.0, max(1.0, 0.4 * row_points))
+    _draw_links(axes, branches)
     _draw_path(axes, data, branches, width)
-    for branch in branches.values():
-        _draw_branch(axes, data, branch, (norm, colors, width, mpl))
-    _draw_names(axes, data, branches)
+    _draw_branches(axes, data, branches, {"norm": norm, "cmap": colors, "linewidths": width})
+    _draw_names(axes, data, branches, row_points)
     style.color_bar(axes, norm, colors, plain(data.metric))
     axes.set_xlabel("training steps, counted along the lineage")
     axes.set_yticks([])
@@ -56,59 +57,73 @@ def plot_lineage(run: Run, axes: "Axes | None" = None) -> "Axes":
     return axes
 
 
-def _draw_links(axes: "Axes", branches: dict[Key, Branch], mpl: Any) -> None:  # noqa: ANN401
+def _draw_links(axes: "Axes", branches: dict[Key, Branch]) -> None:
     links = [
         [(branch.start, branches[branch.parent].row), (branch.start, branch.row)]
         for branch in branches.values()
         if branch.parent is not None
     ]
-    made = mpl.collections.LineCollection(links, colors=style.LINK, linewidths=0.6, zorder=1)
-    axes.add_collection(made)
+    style.draw_lines(axes, links, colors=style.LINK, width=0.6, zorder=1)
 
 
-def _draw_branch(
-    axes: "Axes", data: Data, branch: Branch, look: tuple[Any, Any, float, Any]
+def _draw_branches(
+    axes: "Axes", data: Data, branches: dict[Key, Branch], look: dict[str, Any]
 ) -> None:
-    norm, colors, width, mpl = look
-    series = data.series[branch.key]
-    edges = [branch.start, *series.steps]
-    parts = [[(edges[at], branch.row), (edges[at + 1], branch.row)] for at in range(len(edges) - 1)]
-    made = mpl.collections.LineCollection(
-        parts,
-        colors=[colors(norm(score)) for score in series.values[data.metric]],
-        linewidths=width,
-        capstyle="butt",
-        alpha=1.0 if branch.is_alive or branch.children else 0.6,
-        zorder=3,
-    )
-    axes.add_collection(made)
+    """All branches as two collections: those that led somewhere, and the dead ends."""
+    for led in (True, False):
+        parts: list[list[tuple[int, float]]] = []
+        scores: list[float] = []
+        for branch in branches.values():
+            if led is (branch.is_alive or bool(branch.children)):
+                series = data.series[branch.key]
+                edges = [branch.start, *series.steps]
+                parts += [[(a, branch.row), (b, branch.row)] for a, b in pairwise(edges)]
+                scores += series.values[data.metric]
+        shades = look["cmap"] if led else style.faded(look["cmap"])
+        # Smoothed edges, or transparency, would leave a seam between two parts of one line.
+        made = style.library().collections.LineCollection(
+            parts,
+            array=scores,
+            capstyle="butt",
+            antialiaseds=False,
+            zorder=3,
+            **{**look, "cmap": shades},
+        )
+        axes.add_collection(made)
+    axes.autoscale_view()
 
 
 def _draw_path(axes: "Axes", data: Data, branches: dict[Key, Branch], width: float) -> None:
-    xs: list[float] = []
-    ys: list[float] = []
-    for piece in data.pieces:
-        branch = branches.get((piece.trial, piece.segment))
-        if branch is not None:
-            xs += [piece.start_step, data.last_step(piece)]
-            ys += [branch.row, branch.row]
+    spans = [
+        ((piece.start_step, data.last_step(piece)), branches[key].row)
+        for piece in data.pieces
+        if (key := (piece.trial, piece.segment)) in branches
+    ]
     label = f"the lineage of {data.winner}, the winner"
-    if xs:
-        axes.plot(xs, ys, color=style.WINNER, lw=width + 2.4, zorder=2, label=label)
+    lines = [[(start, row), (end, row)] for (start, end), row in spans]
+    black = {"colors": style.WINNER, "zorder": 2, "capstyle": "butt"}
+    style.draw_lines(axes, lines, width=width + 3.0, label=label, **black)
+    steps = [[(b[0][0], a[1]), (b[0][0], b[1])] for a, b in pairwise(spans)]
+    style.draw_lines(axes, steps, width=1.2, **black)
 
 
-def _draw_names(axes: "Axes", data: Data, branches: dict[Key, Branch]) -> None:
-    living = [it for it in branches.values() if it.is_alive]
-    for branch in living:
-        won = data.pieces and branch.key == (data.pieces[-1].trial, data.pieces[-1].segment)
-        if won or len(living) <= NAMED_MAX:
-            axes.annotate(
-                branch.key[0],
-                (branch.end, branch.row),
-                (4, 0),
-                textcoords="offset points",
-                fontsize="small" if won else "x-small",
-                weight="bold" if won else "normal",
-                va="center",
-                annotation_clip=False,
-            )
+def _draw_names(axes: "Axes", data: Data, branches: dict[Key, Branch], row_points: float) -> None:
+    """The winner's name, and of the other living members as many as there is room for."""
+    living = sorted((it for it in branches.values() if it.is_alive), key=lambda it: it.row)
+    won = data.pieces[-1] if data.pieces else None
+    first = [it for it in living if won is not None and it.key == (won.trial, won.segment)]
+    named: list[float] = []
+    for branch in [*first, *living]:
+        if any(abs(branch.row - row) * row_points < _NAME_POINTS for row in named):
+            continue
+        named.append(branch.row)
+        axes.annotate(
+            branch.key[0],
+            (branch.end, branch.row),
+            (4, 0),
+            textcoords="offset points",
+            fontsize="small" if branch in first else "x-small",
+            weight="bold" if branch in first else "normal",
+            va="center",
+            annotation_clip=False,
+        )

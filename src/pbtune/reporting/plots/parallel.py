@@ -18,7 +18,7 @@ _FAINT_FROM: Final = 30
 def plot_parallel(run: Run, axes: "Axes | None" = None) -> "Axes":
     """Draw where the members ended: one column a hyperparameter, the score last.
 
-    Yellow is the best, and the winner's line is black.
+    The lightest is the best, and the winner's line is black.
 
     Args:
         run: The run's folder, or its results; it may still be training.

@@ -91,47 +91,63 @@ def _title(data: Data) -> str:
 
 def _draw_scores(axes: "Axes", data: Data, colors: Mapping[str, Any]) -> None:
     alpha = 0.75 if len(colors) < _FAINT_FROM else 0.35
-    for it in data.series.values():
-        values = it.values[data.metric]
-        axes.plot(it.steps, values, color=colors[it.trial], lw=0.9, alpha=alpha)
+    lines = [
+        list(zip(it.steps, it.values[data.metric], strict=True)) for it in data.series.values()
+    ]
+    shades = [colors[it.trial] for it in data.series.values()]
+    style.draw_lines(axes, lines, colors=shades, width=0.9, alpha=alpha)
+    for line, shade in zip(lines, shades, strict=True):
+        if len(line) == 1:
+            axes.plot(*line[0], color=shade, marker="o", ms=2, alpha=alpha)
     _draw_links(axes, data)
     steps, values = data.along(data.metric)
     if steps:
         axes.plot(steps, values, color=style.WINNER, lw=2.0, label="the winner's lineage", zorder=5)
-    label = "copied from its donor"
-    axes.plot([], [], color=style.LINK, lw=0.9, ls=":", marker="o", ms=3, label=label)
     axes.set_ylabel(plain(data.metric))
     axes.legend(loc="best", fontsize="small", frameon=False)
     axes.grid(alpha=0.25)
 
 
 def _draw_links(axes: "Axes", data: Data) -> None:
-    exploits = data.view.exploits
+    links = _links(data)
+    stride = max(1, math.ceil(len(links) / LINKS_MAX))
+    alpha = 0.8 if stride == 1 else 0.4
+    links = links[::stride]
+    dotted = {"linestyles": ":", "zorder": 1}
+    style.draw_lines(axes, links, colors=style.LINK, width=0.7, alpha=alpha, **dotted)
+    ends = [link[1] for link in links]
+    dots = {"color": style.LINK, "alpha": alpha, "ls": "none", "marker": "o", "ms": 2.5}
+    axes.plot([it[0] for it in ends], [it[1] for it in ends], zorder=1, **dots)
+    label = "copied from its donor"
+    axes.plot([], [], color=style.LINK, lw=0.9, ls=":", marker="o", ms=3, label=label)
+
+
+def _links(data: Data) -> list[list[tuple[float, float]]]:
+    """Of each exploit, where its donor stood and where the copy had stood."""
     points = {
         key: dict(zip(it.steps, it.values[data.metric], strict=True))
         for key, it in data.series.items()
     }
-    stride = max(1, math.ceil(len(exploits) / LINKS_MAX))
-    alpha = 0.8 if stride == 1 else 0.4
-    for exploit in exploits[::stride]:
+    links: list[list[tuple[float, float]]] = []
+    for exploit in data.view.exploits:
         record = exploit.record
         donor = points.get((record.donor, data.view.savings[record.checkpoint].segment), {})
         copy = points.get((record.trial, exploit.segment - 1), {})
         if record.step in donor and record.old_step in copy:
-            xs = [record.step, record.old_step]
-            ys = [donor[record.step], copy[record.old_step]]
-            axes.plot(xs, ys, color=style.LINK, lw=0.7, ls=":", alpha=alpha, zorder=1)
-            axes.plot(xs[1:], ys[1:], color=style.LINK, marker="o", ms=2.5, alpha=alpha, zorder=1)
+            start = (float(record.step), donor[record.step])
+            links.append([start, (float(record.old_step), copy[record.old_step])])
+    return links
 
 
 def _draw_hyperparameter(axes: "Axes", data: Data, how: Scale, colors: Mapping[str, Any]) -> None:
     alpha = 0.6 if len(colors) < _FAINT_FROM else 0.35
-    drawn: list[float] = []
-    for it in data.series.values():
-        level = how.place(at(data.config(it.key), how.name))
-        drawn.append(level)
-        span = [min(it.steps) - 1, max(it.steps)]
-        axes.plot(span, [level, level], color=colors[it.trial], lw=1.0, alpha=alpha)
+    places = [how.place(at(data.config(it.key), how.name)) for it in data.series.values()]
+    lines = [
+        [(min(it.steps) - 1.0, level), (float(max(it.steps)), level)]
+        for it, level in zip(data.series.values(), places, strict=True)
+    ]
+    shades = [colors[it.trial] for it in data.series.values()]
+    style.draw_lines(axes, lines, colors=shades, width=1.0, alpha=alpha)
     steps: list[float] = []
     values: list[float] = []
     for piece in data.pieces:
@@ -141,7 +157,7 @@ def _draw_hyperparameter(axes: "Axes", data: Data, how: Scale, colors: Mapping[s
     if steps:
         label = "the winner's schedule"
         axes.plot(steps, values, color=style.WINNER, lw=2.0, label=label, zorder=5)
-    style.apply_scale(axes, how, drawn)
+    style.apply_scale(axes, how, places)
     axes.grid(alpha=0.25)
 
 

@@ -63,10 +63,7 @@ def _draw_crowd(axes: "Axes", data: Data) -> None:
     lines = [
         list(zip(it.steps, it.values[data.metric], strict=True)) for it in data.series.values()
     ]
-    crowd = style.library().collections.LineCollection(
-        lines, colors="#555555", linewidths=0.6, alpha=alpha
-    )
-    axes.add_collection(crowd)
+    style.draw_lines(axes, lines, colors="#555555", width=0.6, alpha=alpha)
     by_step: dict[int, list[float]] = {}
     for line in lines:
         for step, value in line:
