@@ -17,6 +17,8 @@ NAMES = {
     pbtune: {"__version__", "init", "shutdown", "train", "tune"},
     schedulers: {
         *("FIFOScheduler", "PopulationBasedTraining", "PB2", "MFPBT", "MOPBT", "IPBT"),
+        *("ASHAScheduler", "AsyncHyperBandScheduler", "HyperBandScheduler", "MedianStoppingRule"),
+        *("TrialScheduler", "create_scheduler"),
         *("RandomSearch", "CosineDecay", "FixedSchedule", "ExploitOnly"),
         *("Truncation", "BinaryTournament", "TTest", "GapThreshold"),
         *("IntervalGrowth", "TrustRegion"),
@@ -34,7 +36,7 @@ NAMES = {
         *("Trainable", "with_parameters", "with_resources", "PlacementGroupFactory"),
         *("Callback", "Stopper", "CLIReporter", "JupyterNotebookReporter", "ProgressReporter"),
         *("run", "run_experiments", "Experiment", "ExperimentAnalysis", "Schedule"),
-        *("register_trainable", "register_env", "create_searcher", "search"),
+        *("register_trainable", "register_env", "create_searcher", "create_scheduler", "search"),
         "schedulers",
     },
 }

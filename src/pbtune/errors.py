@@ -3,8 +3,9 @@
 PbtuneError
 ├── UserError                 your script: fix it and run again
 │   ├── SettingsError             a setting out of its range (also a ValueError)
-│   │   └── SpaceError                a search space that can't be sampled or mutated
-│   │       └── SpaceTypeError            a mutation of a kind that can't be (also a TypeError)
+│   │   ├── SpaceError                a search space that can't be sampled or mutated
+│   │   │   └── SpaceTypeError            a mutation of a kind that can't be (also a TypeError)
+│   │   └── SchedulerNotPorted        a scheduler written for Ray Tune (also a TypeError)
 │   ├── MetricMissing             report() lacks a metric that the run needs (also a ValueError)
 │   ├── MetricUnstorable          report() got a value that can't be stored (also a ValueError)
 │   ├── CheckpointMissing         a checkpoint directory that isn't there (also a ValueError)
@@ -52,6 +53,31 @@ class SpaceError(SettingsError):
 
 class SpaceTypeError(SpaceError, TypeError):
     """A mutation that is neither a domain, a list, a function nor a dict of them."""
+
+
+class SchedulerNotPorted(SettingsError, TypeError):
+    """A scheduler class that overrides what Ray Tune's engine would call.
+
+    Args:
+        name: The class.
+        hooks: The methods that it overrides.
+    """
+
+    def __init__(self, name: str, hooks: Iterable[str]) -> None:
+        self.name = name
+        self.hooks = tuple(hooks)
+        told = ", ".join(f"{hook}()" for hook in self.hooks)
+        super().__init__(
+            f"{name} overrides {told}, which only Ray Tune calls: pbtune's schedulers decide as"
+            f" pure functions of the journal. Port it: derive from"
+            f" pbtune.tune.schedulers.AbstractScheduler, and let on_report(experiment, report,"
+            f" objective) return [] where on_trial_result gave CONTINUE, and"
+            f" [Completed(report.trial, reason)] where it gave STOP. docs/schedulers.md shows how."
+        )
+
+    def __reduce__(self) -> tuple[type["SchedulerNotPorted"], tuple[str, tuple[str, ...]]]:
+        """Keep the attributes when pickled."""
+        return SchedulerNotPorted, (self.name, self.hooks)
 
 
 class MetricMissing(UserError, ValueError):

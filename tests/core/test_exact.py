@@ -132,7 +132,7 @@ def test_a_record_of_plain_values_is_plain_json_with_its_kind():
         b'{"kind":"skipped","trial":"t0","reason":"every score is NaN"}'
     )
     assert encode_record(d.Created("t0", 0, {"lr": 0.1})) == (
-        b'{"kind":"created","trial":"t0","index":0,"config":{"lr":0.1},"evaluated":{}}'
+        b'{"kind":"created","trial":"t0","index":0,"config":{"lr":0.1},"evaluated":{},"bracket":0}'
     )
 
 

@@ -213,3 +213,26 @@ def test_a_start_from_another_members_weights_is_a_copy_until_it_has_its_own(
 def test_commands_are_plain_data(settings, running):
     (command,) = plan(settings, running(4.0), [Running(0)])
     assert msgspec.convert(msgspec.to_builtins(command), Start) == command
+
+
+def test_where_all_slots_are_held_at_a_gate_older_checkpoints_are_gone_back_to(running, folded):
+    state = running(2.0, 3.0, waiting=2)
+    further = Reported((Report("t1", 1, 5, 5.0),))
+    gated = [Ranked(f"t{at}", 5, 1.0, 5.0, 5.0, waits=True) for at in (0, 1)]
+    state = folded(Reported((Report("t0", 1, 5, 5.0),)), further, *gated, state=state)
+    new, placements = placed(state, 2, ["t0", "t1"])
+    assert yielded(placements) == ["t0", "t1"]
+    assert started(placements) == [("t2", 0), ("t3", 1)]
+    # The steps since the checkpoints will be made again.
+    assert [(new.trials[name].step, new.trials[name].redo) for name in ("t0", "t1")] == [
+        (2, True),
+        (3, True),
+    ]
+
+
+def test_only_as_many_go_back_as_others_wait(running, folded):
+    state = running(2.0, None, 3.0, waiting=1)
+    gated = [Ranked(f"t{at}", 5, 1.0, 5.0, 5.0, waits=True) for at in range(3)]
+    reports = [Reported((Report(f"t{at}", 1, 5, 5.0),)) for at in range(3)]
+    _, placements = placed(folded(*reports, *gated, state=state), 3, ["t0", "t1", "t2"])
+    assert yielded(placements) == ["t0"]

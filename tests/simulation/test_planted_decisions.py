@@ -180,9 +180,9 @@ def the_best_are_replaced(patch):
 def the_gate_waits_for_the_dead(patch):
     at_gate = population.AbstractPopulation.at_gate
 
-    def patient(self, state, objective, *, is_late):
+    def patient(self, state, objective, *, event):
         everybody = replace(state, live_count=len(state.trials))
-        return at_gate(self, everybody, objective, is_late=is_late)
+        return at_gate(self, everybody, objective, event=event)
 
     patch.setattr(population.AbstractPopulation, "at_gate", patient)
 

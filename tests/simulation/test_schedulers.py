@@ -4,8 +4,11 @@ import pytest
 
 from pbtune.core.pacing import Growth
 from pbtune.core.proposals import TrustRegion
+from pbtune.core.schedulers.asha import ASHA
 from pbtune.core.schedulers.fifo import FIFO
+from pbtune.core.schedulers.hyperband import HyperBand
 from pbtune.core.schedulers.ipbt import IPBT
+from pbtune.core.schedulers.median_stopping import MedianStopping
 from pbtune.core.schedulers.mf_pbt import MFPBT
 from pbtune.core.schedulers.mo_pbt import MOPBT
 from pbtune.core.schedulers.pb2 import PB2
@@ -52,6 +55,16 @@ METHODS = {
         patience=1,
         restart_key="restarts",
         **TWO,
+    ),
+    "asha": ASHA(max_t=9.0, reduction_factor=2.0),
+    "asha, in brackets, to the end": ASHA(
+        max_t=6.0, reduction_factor=2.0, brackets=2, stop_last_trials=False
+    ),
+    "hyperband": HyperBand(max_t=9.0, reduction_factor=2.0),
+    "hyperband, to the end": HyperBand(max_t=4.0, reduction_factor=2.0, stop_last_trials=False),
+    "median": MedianStopping(attr="training_iteration", grace_period=2.0, min_samples_required=1),
+    "median, soft": MedianStopping(
+        attr="training_iteration", grace_period=1.0, min_samples_required=2, hard_stop=False
     ),
     "cosine": Scheduled(plan=Cosine(("lr",), 8.0), interval=2.0),
     "fixed": Scheduled(plan=Fixed(((0.0, {"lr": 0.2}), (4.0, {"net/units": 32}))), interval=2.0),

@@ -23,8 +23,7 @@ def decide(settings: Settings, state: Experiment, event: e.Event) -> list[d.Deci
     # Whatever ends a trial may leave only members that stand at the gate.
     for decision in decisions:
         state = fold(state, decision)
-    is_late = isinstance(event, e.Waited)
-    return decisions + settings.scheduler.at_gate(state, settings.objective, is_late=is_late)
+    return decisions + settings.scheduler.at_gate(state, settings.objective, event=event)
 
 
 def advance(
@@ -57,7 +56,8 @@ def _opened(settings: Settings, state: Experiment, _event: e.Opened) -> list[d.D
         trial = f"t{index}"
         if trial not in state.trials:
             config = settings.scheduler.first_config(variant.config, trial, objective)
-            created.append(d.Created(trial, index, config, variant.evaluated))
+            bracket = settings.scheduler.bracket_of(trial, index, objective)
+            created.append(d.Created(trial, index, config, variant.evaluated, bracket))
     return created
 
 
@@ -66,7 +66,8 @@ def _reported(settings: Settings, state: Experiment, event: e.Reported) -> list[
     for report in event.reports:
         reason = settings.stop.reason(report)
         if reason is not None:
-            new: list[d.Decision] = [d.Completed(report.trial, reason)]
+            last = settings.scheduler.on_last_report(state, report, settings.objective)
+            new: list[d.Decision] = [*last, d.Completed(report.trial, reason)]
         else:
             new = settings.scheduler.on_report(state, report, settings.objective)
         decisions += new

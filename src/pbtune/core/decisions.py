@@ -9,12 +9,17 @@ from pbtune.core.trial import Config
 
 
 class Created(msgspec.Struct, frozen=True, tag="created", tag_field="kind", omit_defaults=True):
-    """A member joins the population. ``evaluated`` are the sampled values by '/'-joined path."""
+    """A member joins the population.
+
+    ``evaluated`` are the sampled values by '/'-joined path; ``bracket`` is which of a scheduler's
+    brackets it belongs to.
+    """
 
     trial: str
     index: int
     config: Config
     evaluated: dict[str, object] = {}
+    bracket: int = 0
 
 
 class Ranked(msgspec.Struct, frozen=True, tag="ranked", tag_field="kind", omit_defaults=True):
@@ -93,6 +98,44 @@ class Restarted(msgspec.Struct, frozen=True, tag="restarted", tag_field="kind", 
     progress: float
     time_total_s: float
     old_config: Config = {}
+
+
+class Measured(msgspec.Struct, frozen=True, tag="measured", tag_field="kind", omit_defaults=True):
+    """A trial has reached a milestone of its bracket, and is compared there by this score.
+
+    ``waits``: until it is ``Promoted`` or ended.
+    """
+
+    trial: str
+    bracket: int
+    milestone: float
+    step: int
+    progress: float
+    score: float
+    waits: bool = False
+
+
+class Promoted(msgspec.Struct, frozen=True, tag="promoted", tag_field="kind", omit_defaults=True):
+    """A trial that waited at a milestone is among the best there, and goes on to the next one."""
+
+    trial: str
+    milestone: float
+
+
+class Traced(msgspec.Struct, frozen=True, tag="traced", tag_field="kind", omit_defaults=True):
+    """A report joins the scores that a trial is judged by; ``counts`` in its mean, too."""
+
+    trial: str
+    progress: float
+    score: float
+    counts: bool = True
+
+
+class Deferred(msgspec.Struct, frozen=True, tag="deferred", tag_field="kind", omit_defaults=True):
+    """A trial goes on only while nobody else wants its slot."""
+
+    trial: str
+    reason: str
 
 
 class Skipped(msgspec.Struct, frozen=True, tag="skipped", tag_field="kind", omit_defaults=True):
@@ -192,9 +235,16 @@ Decision = (
     | Pinned
     | IntervalGrown
     | Restarted
+    | Measured
+    | Promoted
+    | Traced
+    | Deferred
     | Evicted
     | Released
 )
 Placement = Started | Yielded
-SCHEDULER_KINDS = (Created, Ranked, Exploited, Skipped, Completed, Abandoned, GateOpened)
+SCHEDULER_KINDS = (
+    *(Created, Ranked, Exploited, Skipped, Completed, Abandoned, GateOpened),
+    *(Measured, Promoted, Traced, Deferred),
+)
 """The decision log: what two runs are compared by. No attempts, slots or times."""

@@ -1,7 +1,7 @@
 """What every domain of a search space can be asked by a user: Tune's ``Domain``.
 
 ``sample`` without a seed draws from the system's entropy and may give numpy's arrays; both lie
-outside the core. So it goes through a port, which ``pbtune.tune.draws`` fills when it is imported.
+outside the core. So it goes through a port, which ``pbtune.tune`` fills.
 """
 
 from abc import abstractmethod

@@ -58,6 +58,9 @@ class Experiment(msgspec.Struct, frozen=True):
     were ranked; the one that made ``best_score`` was number ``improved_at``, in generation
     ``improved_in``. ``pin`` is the best checkpoint ever, if the method goes back to it.
     ``interval`` is the grown one, 0 before that.
+
+    ``rungs`` are the scores at each milestone of a bracket, worst first, of those who have passed
+    it and of those who wait there; see ``milestones.scores_at``.
     """
 
     trials: Mapping[str, Trial] = {}
@@ -78,6 +81,7 @@ class Experiment(msgspec.Struct, frozen=True):
     improved_in: int = 0
     pin: Pin | None = None
     interval: float = 0.0
+    rungs: Mapping[str, Sequence[Entry]] = {}
 
     @property
     def is_finished(self) -> bool:
@@ -135,7 +139,7 @@ def _ranking_entry(trial: Trial) -> Entry | None:
 def _waiting_entry(trial: Trial) -> tuple[float, int, str] | None:
     if trial.status not in WAITING or trial.is_gated:
         return None
-    return (trial.progress, trial.index, trial.id)
+    return trial.turn
 
 
 def pinned(pin: Pin | None) -> list[str]:

@@ -16,6 +16,7 @@ from pbtune.core import decisions as d
 from pbtune.core import events as e
 from pbtune.core.experiment import Experiment, Record, pinned, put, with_pin
 from pbtune.core.history import SCORES_COUNT_MAX, interval_grown, pin_moved, remembered
+from pbtune.core.milestones import deferred, forgotten, measured, promoted, traced
 from pbtune.core.ranking import added
 from pbtune.core.trial import Kept, Origin, Rank, RestorePoint, Status, Trial, moved
 from pbtune.errors import EngineBug
@@ -114,12 +115,17 @@ def _created(state: Experiment, record: d.Created) -> Experiment:
         message = f"trial {record.trial} is created twice"
         raise EngineBug(message)
     trial = Trial(
-        record.trial, record.index, record.config, interval=state.interval, first=record.config
+        record.trial,
+        record.index,
+        record.config,
+        interval=state.interval,
+        first=record.config,
+        bracket=record.bracket,
     )
     return msgspec.structs.replace(
         state,
         trials={**state.trials, trial.id: trial},
-        waiting=added(state.waiting, (trial.progress, trial.index, trial.id)),
+        waiting=added(state.waiting, trial.turn),
         live_count=state.live_count + 1,
     )
 
@@ -243,6 +249,7 @@ def _reopened(state: Experiment, record: e.Reopened) -> Experiment:
         new = msgspec.structs.replace(
             new, segment=trial.segment + 1, own=None, rank=None, generation=0, scores=()
         )
+        state, new = forgotten(state, new)
     return put(state, msgspec.structs.replace(new, failures=0, is_gated=False))
 
 
@@ -333,7 +340,10 @@ def _started(state: Experiment, record: d.Started) -> Experiment:
 
 def _yielded(state: Experiment, record: d.Yielded) -> Experiment:
     trial = _trial(state, record.trial, record.attempt)
-    return put(state, moved(trial, Status.PAUSED, slot=None))
+    new = moved(trial, Status.PAUSED, slot=None, yielded_at=trial.progress)
+    # The last resort of a gate that all slots are held at: what it made since will be made again.
+    is_further_on = new.restore is not None and new.restore.step < new.step
+    return put(state, _rolled_back(new) if is_further_on else new)
 
 
 _FOLDS: Final = cast(
@@ -364,6 +374,10 @@ _FOLDS: Final = cast(
         d.Pinned: pin_moved,
         d.IntervalGrown: interval_grown,
         d.Restarted: _restarted,
+        d.Measured: measured,
+        d.Promoted: promoted,
+        d.Traced: traced,
+        d.Deferred: deferred,
         d.Evicted: _evicted,
         d.Released: _released,
         d.Started: _started,

@@ -4,7 +4,8 @@
 does, and is the same function at start, on every turn and after a crash.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from typing import cast
 
 import msgspec
 
@@ -64,12 +65,13 @@ Command = Continue | Start | Stop
 
 
 def place(
-    state: Experiment, slot_count: int, held: Iterable[str]
+    state: Experiment, slot_count: int, held: Sequence[str]
 ) -> tuple[Experiment, list[Placement]]:
     """Give free slots to those furthest behind.
 
     A member yields its slot only at a blocking report whose checkpoint is its restore point, and
-    only to somebody who waits and is behind. A free slot never causes a pause.
+    only to somebody who waits and is behind. A free slot never causes a pause. Where all slots are
+    held at a gate, members yield theirs with an older restore point, too.
 
     Args:
         state: The state after this turn's decisions.
@@ -90,10 +92,12 @@ def place(
             break
         slot = _slot_to_yield(trial)
         # At the gate a slot is of no use to a member, however far the others are.
-        if slot is not None and (trial.is_gated or state.waiting[behind][0] < trial.progress):
+        if slot is not None and (trial.is_gated or state.waiting[behind][0] < trial.turn[0]):
             placements.append(Yielded(trial.id, trial.attempt))
             free.append(slot)
             behind += 1
+    if not free and is_stuck(state, slot_count, held):
+        placements, free = _last_resort(state, held)
     for placement in placements:
         state = fold(state, placement)
     for slot in free:
@@ -105,7 +109,7 @@ def place(
     return state, placements
 
 
-def is_stuck(state: Experiment, slot_count: int, held: Iterable[str]) -> bool:
+def is_stuck(state: Experiment, slot_count: int, held: Sequence[str]) -> bool:
     """Whether a synchronous population can't go on: all slots are held at the gate.
 
     It has fewer slots than members, and none of those in a slot has a checkpoint to pause with.
@@ -119,7 +123,19 @@ def is_stuck(state: Experiment, slot_count: int, held: Iterable[str]) -> bool:
 
 
 def _furthest_ahead(trial: Trial) -> tuple[bool, float, int]:
-    return (not trial.is_gated, -trial.progress, trial.index)
+    return (not trial.is_gated, -trial.turn[0], trial.index)
+
+
+def _last_resort(state: Experiment, held: Sequence[str]) -> tuple[list[Placement], list[int]]:
+    """Members at the gate give up slots, and what they made since their older checkpoints."""
+    placements: list[Placement] = []
+    free: list[int] = []
+    for trial in sorted((state.trials[name] for name in held), key=_furthest_ahead):
+        has_slot = trial.slot is not None and trial.restore is not None
+        if has_slot and len(free) < len(state.waiting):
+            placements.append(Yielded(trial.id, trial.attempt))
+            free.append(cast("int", trial.slot))
+    return placements, free
 
 
 def _slot_to_yield(trial: Trial) -> int | None:

@@ -30,7 +30,8 @@ class Settings(msgspec.Struct, frozen=True):
 
     def lease(self, trial: Trial) -> Lease:
         """What the trial may do without asking, from where it stands now."""
-        return Lease((*self.stop.rules(), *self.scheduler.rules(trial)), every=self.stop.every)
+        every = self.stop.every or self.scheduler.observes_all
+        return Lease((*self.stop.rules(), *self.scheduler.rules(trial)), every=every)
 
     def needed(self) -> tuple[tuple[str, str], ...]:
         """The keys that every report must have, each with who needs it."""

@@ -75,6 +75,12 @@ def _restarted(record: d.Restarted) -> str:
     return f"{record.trial} begins anew from nothing, after step {record.step}: {told}"
 
 
+def _measured(record: d.Measured) -> str:
+    waits = ", and waits" if record.waits else ""
+    at = f"at {_number(record.milestone)} of bracket {record.bracket}"
+    return f"{record.trial} is measured {at} by {_number(record.score)}{waits}"
+
+
 def _started(record: d.Started) -> str:
     start = f"from {record.checkpoint}" if record.checkpoint else "from nothing"
     return (
@@ -126,6 +132,10 @@ _LINES: Final[dict[type[Record], Callable[[Any], str]]] = {
     d.Pinned: lambda it: f"{it.checkpoint} is the best so far: it is kept ({_number(it.score)})",
     d.IntervalGrown: lambda it: f"intervals are {it.interval:g} from here on: {it.reason}",
     d.Restarted: _restarted,
+    d.Measured: _measured,
+    d.Promoted: lambda it: f"{it.trial} is among the best at {_number(it.milestone)}: it goes on",
+    d.Traced: lambda it: f"{it.trial} has {_number(it.score)} at {_number(it.progress)}",
+    d.Deferred: lambda it: f"{it.trial} goes on only if nobody else wants its slot: {it.reason}",
     d.Evicted: lambda it: f"{it.trial} no longer keeps {', '.join(it.checkpoints)}",
     d.Released: lambda it: f"nobody needs {', '.join(it.checkpoints)} any more: deleted",
     d.Started: _started,

@@ -1,5 +1,7 @@
 """What a trial is: plain data, and the table of its legal moves."""
 
+import math
+from bisect import bisect_right
 from enum import Enum
 from typing import Final
 
@@ -84,6 +86,39 @@ class Origin(msgspec.Struct, frozen=True):
     time_total_s: float
 
 
+class Trace(msgspec.Struct, frozen=True):
+    """The scores that a trial is judged by, so far.
+
+    ``points`` are (progress, how many reports count up to there, the sum of their scores),
+    ascending. ``best`` is the best score of all that are numbers, -inf before the first.
+    """
+
+    points: tuple[tuple[float, int, float], ...] = ()
+    best: float = -math.inf
+
+    def mean(self, progress: float) -> float | None:
+        """The mean of the scores that count up to a progress.
+
+        Returns:
+            None if none count, or if one is no finite number.
+        """
+        at = bisect_right(self.points, (progress, math.inf))
+        _, count, total = self.points[at - 1] if at else (0.0, 0, 0.0)
+        return total / count if count and math.isfinite(total) else None
+
+    def with_point(self, progress: float, score: float, *, counts: bool) -> "Trace":
+        """The trace with one more report, which is further on than all others."""
+        _, count, total = self.points[-1] if self.points else (0.0, 0, 0.0)
+        point = (progress, count + 1, total + score) if counts else (progress, count, total)
+        best = self.best if math.isnan(score) else max(self.best, score)
+        return Trace((*self.points, point), best)
+
+    @property
+    def end(self) -> float:
+        """The furthest progress that is in it, -inf before the first."""
+        return self.points[-1][0] if self.points else -math.inf
+
+
 class Kept(msgspec.Struct, frozen=True):
     """A checkpoint that retention holds for its own trial, with the score it is kept by."""
 
@@ -106,6 +141,10 @@ class Trial(msgspec.Struct, frozen=True):
     ``base_score`` is the score that they began this interval with, ``scores`` are the last ones.
     ``interval`` replaces the scheduler's where that has grown; 0 leaves it. ``first`` is the config
     that the trial was created with, and ``origin`` what it counts from without a checkpoint.
+
+    ``milestone`` is the last one that it was measured at, in its ``bracket``; 0 before the first.
+    ``trace`` holds the scores that it is judged by, where all are. ``is_deferred``: it goes on only
+    while nobody else wants its slot. ``yielded_at`` is its progress when it last gave it away.
     """
 
     id: str
@@ -138,11 +177,21 @@ class Trial(msgspec.Struct, frozen=True):
     interval: float = 0.0
     first: Config = {}
     origin: Origin | None = None
+    bracket: int = 0
+    milestone: float = 0.0
+    trace: Trace = Trace()
+    is_deferred: bool = False
+    yielded_at: float = -math.inf
 
     @property
     def is_live(self) -> bool:
         """Whether the trial may still train."""
         return self.status is not _DONE and self.status is not _FAILED
+
+    @property
+    def turn(self) -> tuple[float, int, str]:
+        """Its place among those who want a slot: the one furthest behind first."""
+        return (math.inf if self.is_deferred else self.progress, self.index, self.id)
 
     def pins(self) -> list[str]:
         """The checkpoints pinned by this trial, besides those that it ``kept``; repeats allowed.

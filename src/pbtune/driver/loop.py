@@ -47,9 +47,9 @@ KEEP_AT_END: Final = 1_000
 KEEP_PER_TRIAL: Final = 20
 """Records that the next driver may have to fold; more are kept folded for it."""
 NO_CHECKPOINTS: Final = (
-    "synchronous PBT with fewer slots than members has to pause some of them, and those that wait"
-    " have no checkpoint to go on from: pass checkpoint= to report() at least once per"
-    " perturbation interval, or give every member a slot (pbtune.init(num_cpus=...))"
+    "synchronous PBT and HyperBand have to pause members if there are fewer slots than members, and"
+    " those that wait have no checkpoint to go on from: pass checkpoint= to report() at least once"
+    " per interval, or give every member a slot (pbtune.init(num_cpus=...))"
 )
 
 
@@ -223,7 +223,7 @@ class Driver:
             records.append(released)
         self._slots_seen = self._slot_count()
         held = [view.trial for view in self._executor.running() if view.is_held and view.trial]
-        running = [name for name in held if self._may_yield(state.trials[name])]
+        running = [name for name in held if self._may_yield(state, state.trials[name])]
         slot_count = self._slot_count()
         state, placed = place(state, slot_count, running)
         records += placed
@@ -269,15 +269,11 @@ class Driver:
             if not (isinstance(command, Continue) and state.is_finished):
                 self._executor.do(command)
 
-    def _may_yield(self, trial: Trial) -> bool:
-        """Whether a held member is at the end of an interval.
-
-        Under a stopper every report blocks; the others are no reason to change who trains.
-        """
+    def _may_yield(self, state: Experiment, trial: Trial) -> bool:
+        """Whether a held member may give its slot away: at a gate, or if its scheduler says so."""
         if trial.slot is None:
             return False
-        is_ranked = trial.rank is not None and trial.rank.step == trial.step
-        return is_ranked or trial.is_gated or not self._settings.stop.every
+        return trial.is_gated or self._settings.scheduler.may_yield(state, trial)
 
     def _stopping_all(self) -> list[Event]:
         reason = "" if self.stops is None else self.stops.ends_all()
@@ -325,7 +321,8 @@ class Driver:
 
     def _is_bare(self, trial: Trial, message: Asked) -> bool:
         """Whether a member that has never had a checkpoint has waited twice its interval."""
-        if message.checkpoint is not None or trial.restore is not None:
+        wants = self._settings.scheduler.wants_checkpoints
+        if message.checkpoint is not None or trial.restore is not None or not wants:
             return False
         step, total_s = message.step, message.time_total_s
         report = Report(trial.id, trial.attempt, step, total_s, message.observed)

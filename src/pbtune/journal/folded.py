@@ -62,6 +62,6 @@ def decode_folded(body: bytes | str) -> Folded:
 def folded_by() -> str:
     """What this code is known by: its meaning, and the fields of all that a state is made of."""
     kinds = [Folded, Saving, Saved, Noticed, Experiment, experiment.Pin, experiment.Interval]
-    kinds += [trial.Trial, trial.Rank, trial.RestorePoint, trial.Origin, trial.Kept]
+    kinds += [trial.Trial, trial.Rank, trial.RestorePoint, trial.Origin, trial.Kept, trial.Trace]
     shape = [(kind.__name__, kind.__struct_fields__) for kind in kinds]
     return f"{MEANING}-{zlib.crc32(repr(shape).encode()):08x}"

@@ -9,6 +9,7 @@ What a training function needs is imported at once. The rest comes when it is fi
 from typing import TYPE_CHECKING, Final
 
 from pbtune.checkpoints.checkpoint import Checkpoint as Checkpoint
+from pbtune.core.domain import AbstractDomain
 from pbtune.core.space import choice as choice
 from pbtune.core.space import grid_search as grid_search
 from pbtune.core.space import lograndint as lograndint
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from pbtune.tune.results import Result as Result
     from pbtune.tune.results import ResultGrid as ResultGrid
     from pbtune.tune.schedule import Schedule as Schedule
+    from pbtune.tune.schedulers.creating import create_scheduler as create_scheduler
     from pbtune.tune.search import create_searcher as create_searcher
     from pbtune.tune.stopper import Stopper as Stopper
     from pbtune.tune.trainable import Trainable as Trainable
@@ -79,6 +81,7 @@ _PLACES: Final = {
     "Trainable": "trainable",
     "TuneConfig": "configs",
     "Tuner": "tuner",
+    "create_scheduler": "schedulers.creating",
     "create_searcher": "search",
     "register_env": "registry",
     "register_trainable": "registry",
@@ -114,6 +117,7 @@ __all__ = [
     "Tuner",
     "checkpoint_due",
     "choice",
+    "create_scheduler",
     "create_searcher",
     "get_checkpoint",
     "get_context",
@@ -142,4 +146,11 @@ __all__ = [
 ]
 
 
+def _sample(domain: AbstractDomain, config: object, size: int, random_state: object) -> object:
+    from pbtune.tune.draws import sample  # noqa: PLC0415  no worker needs it, nor most scripts
+
+    return sample(domain, config, size, random_state)
+
+
+AbstractDomain.sampler = staticmethod(_sample)
 __getattr__, __dir__ = late(__name__, _PLACES, _PACKAGES)

@@ -1,7 +1,4 @@
-"""``tune.uniform(0, 1).sample()``: drawing by hand, with the system's entropy and numpy's arrays.
-
-Importing this module fills the core's port for it.
-"""
+"""``tune.uniform(0, 1).sample()``: drawing by hand, with the system's entropy and numpy arrays."""
 
 import random
 import sys
@@ -70,6 +67,3 @@ def generator(random_state: object) -> random.Random:
         f" not {random_state!r}"
     )
     raise SettingsError(message)
-
-
-AbstractDomain.sampler = staticmethod(sample)

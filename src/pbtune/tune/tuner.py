@@ -294,7 +294,7 @@ def objective(
             raise SettingsError(message)
     metric = config.metric or scheduler.metric
     mode = config.mode or scheduler.mode
-    if isinstance(scheduler, FIFOScheduler):
+    if not scheduler.needs_metric:
         return metric, mode or ("max" if metric is not None else None)
     if metric is None or mode is None:
         lacking = " and ".join(

@@ -5,7 +5,7 @@ from abc import ABCMeta, abstractmethod
 import msgspec
 
 from pbtune.core.decisions import Decision
-from pbtune.core.events import Report
+from pbtune.core.events import Event, Report
 from pbtune.core.experiment import Experiment
 from pbtune.core.lease import Rule
 from pbtune.core.objective import Objective
@@ -56,17 +56,47 @@ class AbstractScheduler(msgspec.Struct, metaclass=SchedulerMeta, frozen=True):
         """How long members at the gate wait for those who are absent; None is for ever."""
         return None
 
+    @property
+    def wants_checkpoints(self) -> bool:
+        """Whether members are copied or paused, so that those without checkpoints are at fault."""
+        return True
+
+    @property
+    def observes_all(self) -> bool:
+        """Whether every report is given to ``on_report``, so that each one blocks."""
+        return False
+
+    def bracket_of(self, trial: str, index: int, objective: Objective) -> int:
+        """The bracket that a new member belongs to, >= 0; it is kept with the trial."""
+        del trial, index, objective
+        return 0
+
     def at_gate(
-        self, experiment: Experiment, objective: Objective, *, is_late: bool
+        self, experiment: Experiment, objective: Objective, *, event: Event
     ) -> list[Decision]:
-        """Open the gate if all live members stand at it; asked after every event.
+        """Let members go on who wait for others, if those have come; asked after every event.
 
         Args:
             experiment: The state after the event and its other decisions.
             objective: Metric, direction and seed.
-            is_late: Whether those who are absent have been waited for long enough.
+            event: What has happened; ``Waited`` if those who are absent are late.
         """
-        del experiment, objective, is_late
+        del experiment, objective, event
+        return []
+
+    def may_yield(self, experiment: Experiment, trial: Trial) -> bool:
+        """Whether a member whose worker waits for a verdict may give its slot to one behind it.
+
+        By default at the end of an interval: if this report was ranked.
+        """
+        del experiment
+        return trial.rank is not None and trial.rank.step == trial.step
+
+    def on_last_report(
+        self, experiment: Experiment, report: Report, objective: Objective
+    ) -> list[Decision]:
+        """What is remembered of a report that a stop rule ended its trial with."""
+        del experiment, report, objective
         return []
 
     @abstractmethod

@@ -17,7 +17,7 @@ from pbtune.core.decisions import (
     Ranked,
     Skipped,
 )
-from pbtune.core.events import Report
+from pbtune.core.events import Event, Report, Waited
 from pbtune.core.experiment import Experiment
 from pbtune.core.fold import fold
 from pbtune.core.lease import Rule
@@ -233,11 +233,12 @@ class AbstractPopulation(AbstractScheduler, frozen=True):
         return self.straggler_timeout_s
 
     def at_gate(
-        self, experiment: Experiment, objective: Objective, *, is_late: bool
+        self, experiment: Experiment, objective: Objective, *, event: Event
     ) -> list[Decision]:
         """Judge all who stand at the gate by one ranking, and let them go on."""
         absent = experiment.live_count - experiment.gated_count
-        if not self.synch or experiment.gated_count == 0 or (absent and not is_late):
+        is_complete = not absent or isinstance(event, Waited)
+        if not self.synch or experiment.gated_count == 0 or not is_complete:
             return []
         in_order = sorted(experiment.trials.values(), key=lambda trial: trial.index)
         gated = {trial.id for trial in in_order if trial.is_live and trial.is_gated}

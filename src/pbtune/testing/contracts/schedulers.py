@@ -67,7 +67,7 @@ class SchedulerContract:
             settings = settings_of(outcome.options, scheduler)
             for state, report in reported(outcome.records):
                 rules = scheduler.rules(state.trials[report.trial])
-                blocks = any(
+                blocks = scheduler.observes_all or any(
                     reached(report.value(rule.key), rule.at_least)
                     for rule in rules
                     if report.checkpoint is not None or not rule.needs_checkpoint

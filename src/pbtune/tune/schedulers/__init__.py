@@ -11,12 +11,22 @@ if TYPE_CHECKING:
     from pbtune.tune.schedulers.arguments import Truncation as Truncation
     from pbtune.tune.schedulers.arguments import TrustRegion as TrustRegion
     from pbtune.tune.schedulers.arguments import TTest as TTest
+    from pbtune.tune.schedulers.async_hyperband import ASHAScheduler as ASHAScheduler
+    from pbtune.tune.schedulers.async_hyperband import (
+        AsyncHyperBandScheduler as AsyncHyperBandScheduler,
+    )
+    from pbtune.tune.schedulers.base import TrialScheduler as TrialScheduler
     from pbtune.tune.schedulers.controls import CosineDecay as CosineDecay
     from pbtune.tune.schedulers.controls import ExploitOnly as ExploitOnly
     from pbtune.tune.schedulers.controls import FixedSchedule as FixedSchedule
     from pbtune.tune.schedulers.controls import RandomSearch as RandomSearch
+    from pbtune.tune.schedulers.creating import create_scheduler as create_scheduler
     from pbtune.tune.schedulers.fifo import FIFOScheduler as FIFOScheduler
+    from pbtune.tune.schedulers.hyperband import HyperBandScheduler as HyperBandScheduler
     from pbtune.tune.schedulers.ipbt import IPBT as IPBT
+    from pbtune.tune.schedulers.median_stopping_rule import (
+        MedianStoppingRule as MedianStoppingRule,
+    )
     from pbtune.tune.schedulers.mf_pbt import MFPBT as MFPBT
     from pbtune.tune.schedulers.mo_pbt import MOPBT as MOPBT
     from pbtune.tune.schedulers.pb2 import PB2 as PB2
@@ -25,22 +35,28 @@ if TYPE_CHECKING:
     )
 
 _PLACES: Final = {
+    "ASHAScheduler": "async_hyperband",
+    "AsyncHyperBandScheduler": "async_hyperband",
     "BinaryTournament": "arguments",
     "CosineDecay": "controls",
     "ExploitOnly": "controls",
     "FIFOScheduler": "fifo",
     "FixedSchedule": "controls",
     "GapThreshold": "arguments",
+    "HyperBandScheduler": "hyperband",
     "IPBT": "ipbt",
     "IntervalGrowth": "arguments",
     "MFPBT": "mf_pbt",
     "MOPBT": "mo_pbt",
+    "MedianStoppingRule": "median_stopping_rule",
     "PB2": "pb2",
     "PopulationBasedTraining": "population_based_training",
     "RandomSearch": "controls",
     "TTest": "arguments",
+    "TrialScheduler": "base",
     "Truncation": "arguments",
     "TrustRegion": "arguments",
+    "create_scheduler": "creating",
 }
 """Which module has a name."""
 
@@ -49,18 +65,24 @@ __all__ = [
     "MFPBT",
     "MOPBT",
     "PB2",
+    "ASHAScheduler",
+    "AsyncHyperBandScheduler",
     "BinaryTournament",
     "CosineDecay",
     "ExploitOnly",
     "FIFOScheduler",
     "FixedSchedule",
     "GapThreshold",
+    "HyperBandScheduler",
     "IntervalGrowth",
+    "MedianStoppingRule",
     "PopulationBasedTraining",
     "RandomSearch",
     "TTest",
+    "TrialScheduler",
     "Truncation",
     "TrustRegion",
+    "create_scheduler",
 ]
 
 __getattr__, __dir__ = late(__name__, _PLACES)

@@ -12,6 +12,8 @@ from pbtune.tune.schedulers.base import AbstractTuneScheduler
 class FIFOScheduler(AbstractTuneScheduler):
     """Tune's default: starts trials in order, and stops none."""
 
+    needs_metric = False
+
     def resolve(self, param_space: Mapping[str, object]) -> AbstractScheduler:
         """See the base class."""
         del param_space
