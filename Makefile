@@ -18,8 +18,8 @@ help: ## what there is
 demo: .venv/.ready ## the PBT function example, and its picture pbt_function.png
 	$(BIN)/python examples/pbt_function.py --plot pbt_function.png
 
-test: .venv/.ready ## all tests
-	$(BIN)/python -m pytest -q
+test: .venv/.ready ## all tests, on two cores
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal
 
 soak: .venv/.ready ## every point of every kill and fault sweep, and long rounds: half an hour
 	$(BIN)/python -m pytest -q tests/crash --soak

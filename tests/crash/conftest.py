@@ -50,6 +50,20 @@ def pytest_configure(config):
     config.stash[COUNTS] = {}
 
 
+def pytest_sessionfinish(session):
+    # One of several processes that share the tests tells the first what it counted.
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["crash_counts"] = session.config.stash[COUNTS]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    counts = node.config.stash[COUNTS]
+    for what, count in getattr(node, "workeroutput", {}).get("crash_counts", {}).items():
+        counts[what] = counts.get(what, 0) + count
+
+
 def pytest_terminal_summary(terminalreporter, config):
     for what, count in config.stash.get(COUNTS, {}).items():
         terminalreporter.write_line(f"{what}: {count}")

@@ -45,14 +45,15 @@ def watched(run_dir, verbose, stream, **stopped):
 
 @pytest.mark.parametrize("stream", [io.StringIO, Screen])
 def test_the_last_line_says_where_the_run_is(run_dir, stream):
-    for verbose in (1, 2):
+    for verbose in (0, 1, 2):
         _, last = watched(run_dir, verbose, stream())
         assert last == f"The run is in {run_dir}\n"
 
 
 @pytest.mark.parametrize("stream", [io.StringIO, Screen])
-def test_a_silent_run_shows_nothing(run_dir, stream):
-    assert watched(run_dir, 0, stream()) == ("", "")
+def test_a_silent_run_shows_only_where_it_is(run_dir, stream):
+    shown, _ = watched(run_dir, 0, stream())
+    assert shown == ""
 
 
 def test_an_interrupted_run_says_how_it_goes_on_even_if_it_is_silent(run_dir):

@@ -34,7 +34,7 @@ class TerminalView:
 
     Args:
         run_dir: The run's folder; its journal exists.
-        verbose: 0 shows nothing, 1 the population, 2 also what trials print.
+        verbose: 0 shows only the last line, 1 the population, 2 also what trials print.
         stream: Where to; in place if it is a terminal.
         last_stream: Where the last line goes.
     """
@@ -60,11 +60,10 @@ class TerminalView:
         self._stopping.set()
         if self._thread is not None:
             self._thread.join()
-        line = f"The run is in {self._run_dir}" if self._verbose >= 1 else None
+        line = f"The run is in {self._run_dir}"
         if is_interrupted:
             line = f"Interrupted. To go on: pbtune resume {self._run_dir}"
-        if line is not None:
-            print(line, file=self._last_stream, flush=True)
+        print(line, file=self._last_stream, flush=True)
 
     def watch(self, pause: Callable[[float], object] = time.sleep) -> Look:
         """Show a run of another process, until it has ended or its driver is gone.

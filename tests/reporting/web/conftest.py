@@ -80,7 +80,7 @@ def folder(tmp_path_factory):
     return root
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def dashboard(folder):
     with serving(folder) as server:
         yield server

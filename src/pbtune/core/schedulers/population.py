@@ -303,7 +303,7 @@ class AbstractPopulation(AbstractScheduler, frozen=True):
             return Skipped(trial.id, f"{donor.id} is no further on than the last copies began")
         explored = self.explored(experiment, trial, rank, objective, proposed)
         # A member's own rank here is the one before this report: only a pin leads back to it.
-        from_pin = rank is not donor.rank or donor.id == trial.id
+        from_pin = rank != donor.rank or donor.id == trial.id
         return exploited(trial, (donor.id, rank), explored, from_pin=from_pin)
 
 
