@@ -1,8 +1,17 @@
+import math
+
 import pytest
 
 from pbtune.core.decisions import IntervalGrown, Ranked, Started
-from pbtune.core.experiment import Experiment
-from pbtune.core.pacing import Growth, generation_count, interval_of, stale_generations
+from pbtune.core.experiment import Experiment, Interval
+from pbtune.core.pacing import (
+    Growth,
+    gate_bests,
+    generation_count,
+    interval_of,
+    is_slow,
+    stale_generations,
+)
 from pbtune.core.trial import Trial
 
 
@@ -65,3 +74,27 @@ def test_generations_are_counted_ahead(budget, growth, expected):
 def test_growth_that_would_never_grow_is_refused(make):
     with pytest.raises(ValueError, match="growth needs"):
         make()
+
+
+def interval(gate, score):
+    return Interval("t0", 0, 1, 0.0, 1.0, None, score, {}, gate)
+
+
+def test_the_best_of_each_gate_is_found_and_nan_is_none():
+    history = [interval(1, 2.0), interval(1, math.nan), interval(1, 3.0), interval(2, 1.0)]
+    assert gate_bests(history) == [3.0, 1.0]
+    assert gate_bests([interval(1, math.nan)]) == []
+
+
+@pytest.mark.parametrize(
+    ("bests", "expected"),
+    [
+        ([0.0, 1.0, 2.0], False),
+        ([0.0, 8.0, 9.0, 9.1, 9.2, 9.25], True),
+        ([0.0, 1.0, 2.0, 3.0, 4.0, 5.0], False),
+        ([0.0, 8.0, 9.0, 9.1, 9.2, math.inf], False),
+        ([5.0, 4.0, 3.0, 2.0, 1.0, 0.0], True),
+    ],
+)
+def test_who_gains_less_than_a_standard_deviation_in_a_window_is_slow(bests, expected):
+    assert is_slow(bests, 3) is expected

@@ -152,6 +152,7 @@ def test_a_method_with_nothing_to_mutate_says_so(scheduler):
             lambda: schedulers.MOPBT(["a", "b"], ["max", "max"], interval_growth="stagnation"),
             "interval_growth must be a count",
         ),
+        (lambda: schedulers.IPBT(schedulers.PB2(), slow_window=1), "slow_window must be"),
         (lambda: schedulers.CosineDecay(total=0), "total must be > 0"),
         (lambda: schedulers.FixedSchedule({}), "pieces must be at least one piece"),
         (lambda: schedulers.ExploitOnly(quantile_fraction=0.6), "quantile_fraction must be"),

@@ -6,11 +6,12 @@ and ends long.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
-from pbtune.core.experiment import Experiment
+from pbtune.core.experiment import Experiment, Interval
 from pbtune.core.trial import Trial
 
 GENERATIONS_MANY: Final = 100
@@ -66,6 +67,31 @@ def stale_generations(experiment: Experiment) -> int:
     if experiment.gated_count or experiment.generation:
         return experiment.generation - experiment.improved_in
     return (experiment.ranked_count - experiment.improved_at) // max(experiment.live_count, 1)
+
+
+def gate_bests(history: Sequence[Interval]) -> list[float]:
+    """The best score at each gate of a synchronous population, NaN left out."""
+    bests: dict[int, float] = {}
+    for interval in history:
+        if not math.isnan(interval.score):
+            best = bests.get(interval.gate, -math.inf)
+            bests[interval.gate] = max(best, interval.score)
+    return list(bests.values())
+
+
+def is_slow(bests: Sequence[float], window: int) -> bool:
+    """Whether the last scores are less than a standard deviation of all above what came before.
+
+    Args:
+        bests: The best score of each generation, in order.
+        window: How many of the last count, >= 1; with no more than these there is no verdict.
+    """
+    if len(bests) <= window or not all(map(math.isfinite, bests)):
+        return False
+    gain = max(bests[-window:]) - max(bests[:-window])
+    mean = math.fsum(bests) / len(bests)
+    deviation = math.sqrt(math.fsum((best - mean) ** 2 for best in bests) / len(bests))
+    return gain < deviation
 
 
 def generation_count(budget: float, interval: float, growth: Growth | None) -> int:

@@ -23,7 +23,7 @@ from pbtune.core.proposals import Question, Row
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
-FIT_ROW_COUNT_MAX: Final = 128
+FIT_ROW_COUNT_MAX: Final = 64
 SWEEP_COUNT: Final = 2
 GAIN_CLIP: Final = 2.0
 MIX: Final = 0.5
@@ -32,10 +32,10 @@ CORNER: Final = 1e12
 """More than any gains' squared length in the kernel's metric, so that a root exists."""
 BETA_FACTORS: Final = (0.2, 0.4)
 """c1 and c2 of beta = c1 · log(c2 · rows), as in PB2."""
-UNIFORM_COUNT: Final = 512
-NEAR_COUNT: Final = 256
+UNIFORM_COUNT: Final = 256
+NEAR_COUNT: Final = 128
 LOCAL_STARTS: Final = 4
-LOCAL_COUNT: Final = 48
+LOCAL_COUNT: Final = 24
 LOCAL_SPREADS: Final = (0.1, 0.05, 0.02)
 CATEGORY_CHANGE_PROBABILITY: Final = 0.2
 
@@ -89,7 +89,8 @@ def distances(left: Places, right: Places) -> Distances:
     )
     equal = None
     if left.categories.shape[1]:
-        equal = (left.categories[:, None, :] == right.categories[None, :, :]).mean(2)
+        pairs = zip(left.categories.T, right.categories.T, strict=True)
+        equal = np.mean([mine[:, None] == theirs[None, :] for mine, theirs in pairs], axis=0)
     return Distances(
         np.maximum(squares, 0.0) / width,
         (left.scores[:, None] - right.scores[None, :]) ** 2,

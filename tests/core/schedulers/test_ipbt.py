@@ -28,6 +28,20 @@ def test_on_stagnation_intervals_double_and_some_begin_anew(toy):
     run.check()
 
 
+def slowing(weights, config, step):
+    """Rises for ever, by less and less."""
+    weights = 1 - 0.9 * (1 - weights)
+    return weights, weights + step * 1e-6
+
+
+def test_a_population_that_hardly_improves_is_restarted_before_it_stands_still(toy):
+    run = toy(ipbt(slow_window=5), slowing, SPACE, members=4, steps=80)
+    grown = run.of(IntervalGrown)
+    assert "hardly better" in grown[0].reason
+    assert not toy(ipbt(slow_window=None), slowing, SPACE, members=4, steps=80).of(IntervalGrown)
+    run.check()
+
+
 def test_everybody_begins_anew_at_a_restart_one_way_or_the_other(toy):
     run = toy(ipbt(patience=1), plateau, SPACE, members=8, steps=40)
     at = next(i for i, it in enumerate(run.records) if isinstance(it, IntervalGrown))

@@ -4,11 +4,12 @@ Begin with a short interval. When the population stops improving, restart it: so
 weights, the others shrunk and perturbed ones, hyperparameters are drawn anew or taken from the
 best, and the interval doubles. So no interval has to be chosen.
 
-Departures from the paper: stagnation is a count of generations without a new best score, not a
-smoothed series; half of the new configs come from the best member, explored, and not from a second
-model over restarts; the population is not doubled for one step. Shrinking and perturbing is the
-training function's part, which sees the number of restarts in its config; without that key the
-members that keep weights go on from the best one's as they are.
+Departures from the paper: stagnation is a count of generations without a new best score, and not of
+a smoothed series' falls; slowness is the paper's, over the intervals that are remembered; half of
+the new configs come from the best member, explored, and not from a second model over restarts; the
+population is not doubled for one step. Shrinking and perturbing is the training function's part,
+which sees the number of restarts in its config; without that key the members that keep weights go
+on from the best one's as they are.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from pbtune.core.decisions import Decision, IntervalGrown, Restarted
 from pbtune.core.experiment import Experiment
 from pbtune.core.explore import ExploreSettings, explore
 from pbtune.core.objective import Objective
-from pbtune.core.pacing import stale_generations
+from pbtune.core.pacing import gate_bests, is_slow, stale_generations
 from pbtune.core.ranking import Entry
 from pbtune.core.rng import rng_for
 from pbtune.core.schedulers.pb2 import PB2
@@ -39,6 +40,9 @@ class IPBT(AbstractPopulation, frozen=True, kw_only=True):
     Args:
         method: How copies are explored; its other settings don't count.
         patience: Generations without a new best score before a restart, >= 1.
+        slow_window: A restart too if the best of so many generations is less than one standard
+            deviation of the best scores since the last restart above what came before, >= 2; None
+            for never.
         interval_factor: What the interval is multiplied by at a restart, > 1.
         fresh_fraction: How many members get fresh weights at a restart, as a share in [0, 1].
         restart_key: The config key that tells the training function the number of restarts; None
@@ -49,6 +53,7 @@ class IPBT(AbstractPopulation, frozen=True, kw_only=True):
 
     method: PBT | PB2
     patience: int = 3
+    slow_window: int | None = 15
     interval_factor: float = 2.0
     fresh_fraction: float = HALF
     restart_key: str | None = None
@@ -58,12 +63,13 @@ class IPBT(AbstractPopulation, frozen=True, kw_only=True):
     @property
     def version(self) -> int:
         """See the base class."""
-        return 1
+        return 2
 
     @property
     def remembers(self) -> bool:
-        """If the method learns."""
-        return self.selection.needs_scores or self.method.remembers
+        """If somebody learns from it, or looks for slowness in it."""
+        learns = self.selection.needs_scores or self.method.remembers
+        return learns or self.slow_window is not None
 
     def first_config(self, config: Config, trial: str, objective: Objective) -> Config:
         """The method's, with no restarts so far."""
@@ -87,8 +93,8 @@ class IPBT(AbstractPopulation, frozen=True, kw_only=True):
         """A generation as in PBT, or a restart."""
         interval = (experiment.interval or self.perturbation_interval) * self.interval_factor
         best = next((entry for entry in reversed(ranking) if entry[0]), None)
-        is_stale = stale_generations(experiment) >= self.patience
-        if best is None or not is_stale or not self._fits(experiment, ranking, interval):
+        reason = self._reason(experiment)
+        if best is None or reason is None or not self._fits(experiment, ranking, interval):
             return super().judged(experiment, ranking, objective)
         decisions: list[Decision] = []
         owner = experiment.trials[best[-1]]
@@ -96,8 +102,16 @@ class IPBT(AbstractPopulation, frozen=True, kw_only=True):
             again = self._again(experiment, experiment.trials[name], owner, objective)
             if again is not None:
                 decisions.append(again)
-        reason = f"restart: no new best in {self.patience} generations"
         return [*decisions, IntervalGrown(interval, reason, is_restart=True)]
+
+    def _reason(self, experiment: Experiment) -> str | None:
+        """Why the population should restart; None if it shouldn't."""
+        if stale_generations(experiment) >= self.patience:
+            return f"restart: no new best in {self.patience} generations"
+        window = self.slow_window
+        if window is not None and is_slow(gate_bests(experiment.history), window):
+            return f"restart: the best of {window} generations is hardly better"
+        return None
 
     def _fits(self, experiment: Experiment, ranking: Sequence[Entry], interval: float) -> bool:
         if self.budget is None:

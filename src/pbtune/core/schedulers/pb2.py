@@ -49,7 +49,7 @@ class PB2(AbstractPopulation, frozen=True, kw_only=True):
     bounds: Mutations
     model: Proposer
     custom_explore_fn: Callable[[Config], Config] | None = None
-    row_count_max: int = 200
+    row_count_max: int = 128
     trust_region: TrustRegion | None = None
 
     @property

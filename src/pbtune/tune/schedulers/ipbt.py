@@ -27,6 +27,9 @@ class IPBT(AbstractTuneScheduler):
         method: ``PopulationBasedTraining(...)`` or ``PB2(...)``: the interval to begin with, how
             copies are explored, metric and mode. It is synchronous whatever it says.
         patience: Generations without a new best score before a restart, >= 1.
+        slow_window: A restart too if the best of so many generations is hardly better than what
+            came before, >= 2: by less than one standard deviation of the best scores since the last
+            restart. None for never.
         interval_factor: What the interval is multiplied by, > 1.
         fresh_fraction: The share of the members that get fresh weights, in [0, 1].
         restart_key: The config key that holds the number of restarts; None for none.
@@ -36,11 +39,12 @@ class IPBT(AbstractTuneScheduler):
         SettingsError: If a value is out of its range.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  as Tune's own signature of PBT
         self,
         method: PopulationBasedTraining | PB2,
         *,
         patience: int = 3,
+        slow_window: int | None = 15,
         interval_factor: float = 2.0,
         fresh_fraction: float = 0.5,
         restart_key: str | None = None,
@@ -51,6 +55,8 @@ class IPBT(AbstractTuneScheduler):
         own = method.growth is None
         check("interval_growth of the method", method.growth, own, "None: IPBT grows it itself")
         check("patience", patience, patience >= 1, ">= 1")
+        is_window = slow_window is None or slow_window > 1
+        check("slow_window", slow_window, is_window, ">= 2 or None")
         check("interval_factor", interval_factor, interval_factor > 1, "> 1")
         check("fresh_fraction", fresh_fraction, 0 <= fresh_fraction <= 1, "in [0, 1]")
         check("budget", budget, budget is None or budget > 0, "> 0")
@@ -58,6 +64,7 @@ class IPBT(AbstractTuneScheduler):
         self.mode = method.mode
         self.method = method
         self.patience = patience
+        self.slow_window = slow_window
         self.interval_factor = interval_factor
         self.fresh_fraction = fresh_fraction
         self.restart_key = restart_key
@@ -77,6 +84,7 @@ class IPBT(AbstractTuneScheduler):
         return core.IPBT(
             method=method,
             patience=self.patience,
+            slow_window=self.slow_window,
             interval_factor=self.interval_factor,
             fresh_fraction=self.fresh_fraction,
             restart_key=self.restart_key,

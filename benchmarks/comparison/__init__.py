@@ -1,0 +1,1 @@
+"""Which method of population based training is worth its trouble, and where."""
