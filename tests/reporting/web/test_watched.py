@@ -106,7 +106,7 @@ def test_many_reports_are_shown_roughly_at_once_and_exactly_soon(made, monkeypat
     made.train(12)
     watched = Watched(made.folder)
     seen = []
-    for _ in range(8):
+    for _ in range(9):
         answer = curves(watched, watched.curves("accuracy"), -1)
         seen.append((answer["is_rough"], answer["is_complete"]))
         assert answer["steps"][-1] >= made.step - answer["size"]

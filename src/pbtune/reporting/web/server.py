@@ -41,6 +41,8 @@ _TYPES: Final = {
     ".svg": "image/svg+xml",
 }
 _JSON: Final = "application/json"
+_STILL_ROUGH: Final = b'{"is_complete":false,"steps":null}'
+"""For a page that has the samples, and waits for the values."""
 _EVENTS: Final = "text/event-stream"
 _NUMBER: Final = re.compile("-?[0-9]{1,18}")
 
@@ -184,6 +186,8 @@ class Site:
             raise HTTPException(404)
         # One step of reading nearer to the newest report, whoever asks.
         found = run.curves(run.metrics[index])
+        if found.is_rough and _whole(request, "rough", 0):
+            return _STILL_ROUGH, _JSON
         made = run.kept(
             ("curves", index, found.cursor, also),
             lambda: numbers_json(answers.curves(run, found, also)),

@@ -43,15 +43,18 @@ export class Charts {
   async ask() {
     const asked = this.metric;
     const also = this.also === null ? "" : `&also=${this.also}`;
+    const rough = this.curves?.is_rough && this.curves.metric === asked ? "&rough=1" : "";
     const [schedules, curves] = await Promise.all([
-      get(`${runPath(this.id, "schedules")}?${also}`),
-      get(`${runPath(this.id, "curves")}?metric=${asked}${also}`).catch((error) => {
+      rough ? this.schedules : get(`${runPath(this.id, "schedules")}?${also}`),
+      get(`${runPath(this.id, "curves")}?metric=${asked}${also}${rough}`).catch((error) => {
         // Before the first report there is no metric.
         if (error.status === 404) return null;
         throw error;
       }),
     ]);
     if (asked !== this.metric) return true;
+    if (curves?.steps === null) return false;
+    if (curves) curves.metric = asked;
     Object.assign(this, { schedules, curves });
     this.repaint();
     return curves?.is_complete ?? true;
