@@ -8,6 +8,7 @@ from benchmarks.figures import (
     imports,
     reports,
     thousand,
+    views,
 )
 from benchmarks.measure import Figure
 
@@ -20,4 +21,6 @@ FIGURES: tuple[Figure, ...] = (
     first_report.FIGURE,
     decisions.FIGURE,
     thousand.FIGURE,
+    views.OPENING,
+    views.READING,
 )

@@ -20,6 +20,7 @@ DATABASE: Final = "run.db"
 _COLUMNS: Final = (
     "id, trial, attempt, segment, step, time_total_s, timestamp, metrics, checkpoint, superseded_by"
 )
+_TABLE_COUNT: Final = 2
 _BUSY_S: Final = 5.0
 _PRAGMAS: Final = ("query_only=ON", "trusted_schema=OFF", "cell_size_check=ON")
 """A run may come from a stranger: what its schema says is run with no more rights than its rows."""
@@ -68,7 +69,19 @@ class JournalReader:
             for pragma in _PRAGMAS:
                 self._connection.execute(f"PRAGMA {pragma}")
             self.header = check_format(self._connection, path)
+            self._check_tables()
             undo.pop_all()
+
+    def _check_tables(self) -> None:
+        """A view or a virtual table in their place would be a program of a stranger's."""
+        query = (
+            "SELECT count(*) FROM sqlite_master WHERE type = 'table'"
+            " AND name IN ('events', 'reports') AND sql LIKE 'CREATE TABLE%'"
+        )
+        (count,) = self._connection.execute(query).fetchone()
+        if count != _TABLE_COUNT:
+            message = f"{self._path} has other tables than a run of pbtune"
+            raise RunUnreadable(message)
 
     def __enter__(self) -> "JournalReader":
         """Itself."""

@@ -2,11 +2,13 @@
 
 import itertools
 import json
+import shutil
 import time
 
 import pytest
 
 from pbtune.testing.hostile_run import BREAKOUT, LINK, METRIC, NAME, SCRIPT, TAG
+from pbtune.testing.made_run import MadeRun
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not there").expect
 pytestmark = pytest.mark.slow
@@ -61,6 +63,19 @@ def test_a_page_without_the_token_says_what_is_missing(visit):
     # The browser itself notes the refusal.
     assert all("401" in problem for problem in it.problems)
     it.problems.clear()
+
+
+def test_a_run_that_has_just_begun_says_so(visit, folder):
+    made = MadeRun(folder / "begun", 4)
+    page = visit().open("begun")
+    expect(page.locator("#scores")).to_contain_text("Nothing to draw before the second step")
+    expect(page.locator("#exploits")).to_contain_text("None so far")
+    expect(page.locator("#schedule")).to_contain_text("no winner")
+    made.train()
+    page.locator("#scores canvas").wait_for()
+    expect(page.locator("#schedule tbody tr").first).to_be_visible()
+    page.goto("about:blank")
+    shutil.rmtree(made.end())
 
 
 def test_a_new_exploit_is_on_the_page_within_a_second(visit, live_run):

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 
 from pbtune.reporting.web.guard import HEADERS
 from pbtune.testing.hostile_run import FORMULA, METRIC, SCRIPT
+from pbtune.testing.made_run import MadeRun
 
 METHODS = ("POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "get")
 ESCAPES = (
@@ -416,3 +418,37 @@ def test_numbers_that_a_browser_cannot_hold_are_told_as_text(dashboard):
     assert {it["score"] for it in state["members"]} == {3, 4, 5, 6}
     metrics = dashboard.get(f"{dashboard.run_path('hostile')}/members/0").json()["metrics"]
     assert str(10**400)[:100] in str(metrics)
+
+
+@pytest.mark.slow
+def test_who_listens_hears_that_a_run_is_gone(dashboard, folder):
+    made = MadeRun(folder / "leaves", 4)
+    with dashboard.client.stream("GET", f"{dashboard.run_path('leaves')}/events") as events:
+        lines = events.iter_lines()
+        assert next(lines).startswith("id: ")
+        made.end()
+        shutil.rmtree(made.folder)
+        assert "event: gone" in list(lines)
+
+
+def test_the_packaged_page_asks_for_nothing_that_is_not_in_the_package(dashboard):
+    page = asked(dashboard, "GET", "/")[2].decode()
+    modules = re.findall(r'(?:src|href)="(/static/[^"]+)"', page)
+    assert "/static/app.js" in modules
+    seen = set()
+    while modules:
+        path = modules.pop()
+        seen.add(path)
+        code, headers, body = asked(dashboard, "GET", path)
+        assert code == 200, path
+        assert headers["Content-Type"].partition(";")[0] in {
+            *("text/javascript", "text/css", "image/svg+xml"),
+        }
+        text = body.decode()
+        assert not re.search(
+            r"innerHTML|outerHTML|insertAdjacent|document\.write|eval\(", text
+        ) or ("uPlot" in path)
+        assert not re.search(r"(?:src|href|import|url)\W{1,3}https?:", text)
+        found = {f"/static/{name}" for name in re.findall(r'from "\./([\w.]+)"', text)}
+        modules += found - seen
+    assert len(seen) > 12

@@ -1,5 +1,8 @@
 """What the page knows of a run, beside what the driver's own fold says."""
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 
 from pbtune.core import decisions as d
@@ -106,7 +109,7 @@ def test_many_reports_are_shown_roughly_at_once_and_exactly_soon(made, monkeypat
     made.train(12)
     watched = Watched(made.folder)
     seen = []
-    for _ in range(8):
+    for _ in range(9):
         answer = curves(watched, watched.curves("accuracy"), -1)
         seen.append((answer["is_rough"], answer["is_complete"]))
         assert answer["steps"][-1] >= made.step - answer["size"]
@@ -187,3 +190,23 @@ def test_the_list_counts_only_what_is_new(made):
     with JournalReader(made.folder) as reader:
         last = [it.metrics()["accuracy"] for it in reader.last_reports().values()]
     assert after["best"] == max(last)
+
+
+def test_a_reader_can_write_nothing(made):
+    with JournalReader(made.folder) as reader:
+        for query in ("DELETE FROM events", "CREATE TABLE x (y)", "PRAGMA user_version = 7"):
+            with pytest.raises(RunUnreadable, match="readonly"):
+                list(reader.rows(query))
+
+
+def test_a_program_in_a_tables_place_is_not_run(made_up):
+    folder = made_up([([d.Created("t0", 0, {})], [])])
+    with closing(sqlite3.connect(folder / "run.db")) as connection:
+        connection.execute("DROP VIEW trials")
+        connection.execute("DROP TABLE reports")
+        connection.execute(
+            "CREATE VIEW reports AS WITH RECURSIVE n (id) AS (SELECT 1 UNION ALL SELECT id + 1"
+            " FROM n) SELECT id, 't0' AS trial, id AS step FROM n"
+        )
+    with pytest.raises(RunUnreadable, match="other tables"):
+        Watched(folder)

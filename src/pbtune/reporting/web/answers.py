@@ -84,7 +84,7 @@ def _member(run: Watched, member: Member, paths: Sequence[str]) -> dict[str, obj
         "name": text(member.id, NAME_MAX),
         "status": member.status.value,
         "step": member.step,
-        "score": plain(run.score(member.id)),
+        "score": plain(run.score(member.id)) if run.values(member.id) else None,
         "values": [plain(config.get(path)) for path in paths],
         "parent": None if member.parent is None else _number_of(run, member.parent),
         "failures": member.failures,

@@ -44,7 +44,7 @@ class Curves:
         self._rough: dict[str, dict[int, tuple[float, float]]] = {}
 
     def advance(self, reader: JournalReader, newest: int, steps: int) -> None:
-        """Take in the next reports, at most ``CHUNK_REPORTS``.
+        """Take in the next reports, at most ``CHUNK_REPORTS``. Of many, samples come first.
 
         Args:
             reader: The run's journal.
@@ -57,8 +57,10 @@ class Curves:
         while math.ceil(steps / self.size) > self._count_max * (1 if is_first else 2):
             self.size *= 2
             self._exact = {trial: _halved(found) for trial, found in self._exact.items()}
-        if is_first and newest > CHUNK_REPORTS and self.size > 1:
+        if is_first and newest > CHUNK_REPORTS and self.size > 1 and not self.is_rough:
             self._rough = _merged({}, samples(reader, self.metric, self.size))
+            self.is_rough = True
+            return
         until = min(newest, self.cursor + CHUNK_REPORTS)
         if self.size == 1:
             new = newest_values(reader, self.metric, (self.cursor, until))

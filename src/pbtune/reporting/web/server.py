@@ -41,6 +41,10 @@ _TYPES: Final = {
     ".svg": "image/svg+xml",
 }
 _JSON: Final = "application/json"
+_STILL_ROUGH: Final = b'{"is_complete":false,"steps":null}'
+"""For a page that has the samples, and waits for the values."""
+_NO_CURVES: Final = b'{"is_complete":true,"is_rough":false,"steps":[],"members":[],"values":[]}'
+"""Before the first report."""
 _EVENTS: Final = "text/event-stream"
 _NUMBER: Final = re.compile("-?[0-9]{1,18}")
 
@@ -180,10 +184,14 @@ class Site:
     @staticmethod
     def _curves(run: Watched, request: Request) -> tuple[bytes, str]:
         index, also = _whole(request, "metric", 0), _whole(request, "also")
+        if not run.metrics and index == 0:
+            return _NO_CURVES, _JSON
         if not 0 <= index < len(run.metrics):
             raise HTTPException(404)
         # One step of reading nearer to the newest report, whoever asks.
         found = run.curves(run.metrics[index])
+        if found.is_rough and _whole(request, "rough", 0):
+            return _STILL_ROUGH, _JSON
         made = run.kept(
             ("curves", index, found.cursor, also),
             lambda: numbers_json(answers.curves(run, found, also)),

@@ -8,6 +8,8 @@ import { count, number, plural } from "./format.js";
 const MANY = 30;
 // Members of one category lie beside each other: the width of its band shows how many they are.
 const BAND = 0.7;
+const NAME_MAX = 12;
+const WHOLE = Array.from({ length: 12 }, (_, at) => [1, 2, 5].map((it) => it * 10 ** at)).flat();
 
 export class Charts {
   constructor(id, { hover, pick, name }) {
@@ -43,18 +45,17 @@ export class Charts {
   async ask() {
     const asked = this.metric;
     const also = this.also === null ? "" : `&also=${this.also}`;
+    const rough = this.curves?.is_rough && this.curves.metric === asked ? "&rough=1" : "";
     const [schedules, curves] = await Promise.all([
-      get(`${runPath(this.id, "schedules")}?${also}`),
-      get(`${runPath(this.id, "curves")}?metric=${asked}${also}`).catch((error) => {
-        // Before the first report there is no metric.
-        if (error.status === 404) return null;
-        throw error;
-      }),
+      rough ? this.schedules : get(`${runPath(this.id, "schedules")}?${also}`),
+      get(`${runPath(this.id, "curves")}?metric=${asked}${also}${rough}`),
     ]);
     if (asked !== this.metric) return true;
+    if (curves.steps === null) return false;
+    curves.metric = asked;
     Object.assign(this, { schedules, curves });
     this.repaint();
-    return curves?.is_complete ?? true;
+    return curves.is_complete;
   }
 
   drawMetrics() {
@@ -81,9 +82,8 @@ export class Charts {
     this.isDrawn = true;
     this.share = scale([...this.members.values()].map((it) => it.score), state.mode);
     const name = state.metrics[this.metric] ?? "score";
-    const lines = curves ?? { steps: [], members: [], values: [] };
-    this.pane("scores", this.place).draw(name, lines, { isLog: this.isLog && isPositive(lines.values), height: 300 });
-    this.summary = this.summed(lines);
+    this.pane("scores", this.place).draw(name, curves, { isLog: this.isLog && isPositive(curves.values), height: 300 });
+    this.summary = this.summed(curves);
     this.told.textContent = this.summary;
     this.drawParameters(schedules);
   }
@@ -184,8 +184,11 @@ class Pane {
     const [ink, line] = [variable("--quiet"), variable("--line")];
     const axis = { stroke: ink, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 }, font: "12px system-ui, sans-serif" };
     const shown = (value) => categories[Math.round(value)] ?? number(value);
-    const y = { ...axis, size: 62, values: (_, splits) => splits.map((it) => (it === null ? null : categories.length ? (categories[it] ?? "").slice(0, 9) : number(it, 3))) };
-    if (categories.length) Object.assign(y, { splits: () => categories.map((_, at) => at), grid: { show: false } });
+    const y = { ...axis, size: 62, values: (_, splits) => splits.map((it) => (it === null ? null : number(it, 3))) };
+    if (categories.length) {
+      const names = categories.map((it) => (it.length > NAME_MAX ? `${it.slice(0, NAME_MAX - 1)}…` : it));
+      Object.assign(y, { splits: () => names.map((_, at) => at), values: () => names, grid: { show: false }, size: 22 + 7 * Math.max(4, ...names.map((it) => it.length)) });
+    }
     if (isLog) Object.assign(y, { grid: { ...axis.grid, filter: powers }, ticks: { ...axis.ticks, filter: powers } });
     return {
       width: this.place.clientWidth || 300, height,
@@ -196,7 +199,7 @@ class Pane {
         x: { time: false },
         y: isLog ? { distr: 3, log: 10 } : { range: categories.length ? [-0.5, categories.length - 0.5] : padded },
       },
-      axes: [{ ...axis, size: 34 }, y],
+      axes: [{ ...axis, size: 34, incrs: WHOLE }, y],
       series: [{}, ...this.members.map((it) => this.series(it, isStepped, categories.length > 0)),
         { stroke: variable("--accent"), width: 2.5, points: { show: false }, spanGaps: true, ...(isStepped ? { paths: uPlot.paths.stepped({ align: 1 }) } : {}) }],
       hooks: {

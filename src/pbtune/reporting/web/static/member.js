@@ -96,11 +96,11 @@ export class MemberPanel {
 function diff(node, own, donor) {
   const isCopy = donor !== null;
   const head = ["", `${own} had`, ...(isCopy ? [`${donor} had`] : []), "now"];
-  return el("table", { class: "diff" },
+  return el("div", { class: "scroll" }, el("table", { class: "diff" },
     el("thead", {}, el("tr", {}, head.map((text) => el("th", { scope: "col", text })))),
     el("tbody", {}, node.differences.map((it) => el("tr", {},
       el("th", { scope: "row", text: it.path }), el("td", { class: "old", text: shown(it.own) }),
-      isCopy ? el("td", { text: shown(it.source) }) : null, el("td", { class: "now", text: shown(it.new) })))));
+      isCopy ? el("td", { text: shown(it.source) }) : null, el("td", { class: "now", text: shown(it.new) }))))));
 }
 
 function part(name, title, isOpen, ...children) {

@@ -13,6 +13,7 @@ import { Tree } from "./tree.js";
 const CHARTS_MS = 1500;
 const EXPLOITS_SHOWN = 12;
 const AGAIN_MS = 3000;
+const SOON_MS = 50;
 // Drawing takes at most a fifth of the time, and what is new waits for it no longer than this.
 const PAINT_SHARE = 0.2;
 const PAINT_MAX_MS = 600;
@@ -37,7 +38,6 @@ export class RunPage {
   open() {
     this.build();
     this.listen();
-    this.drawCharts();
   }
 
   close() {
@@ -121,6 +121,8 @@ export class RunPage {
     const isFirst = this.version < 0;
     this.version = state.version;
     this.state = state;
+    // Curves take the server longer: it reads them while this page is drawn.
+    if (isFirst) this.drawCharts();
     clearTimeout(this.paintTimer);
     const wait = isFirst ? 0 : Math.max(0, this.paintAt - performance.now());
     this.paintTimer = setTimeout(() => this.paint(), wait);
@@ -160,15 +162,18 @@ export class RunPage {
     const version = this.version;
     this.chartsAt = Date.now();
     this.isAsking = true;
-    let isComplete = true;
+    let wait = null;
     try {
-      isComplete = await this.charts.ask();
+      if (!await this.charts.ask()) wait = SOON_MS;
+      else if (version !== this.version) wait = CHARTS_MS;
     } catch (error) {
       if (error instanceof Refused && error.status === 401) this.tell(error);
+      wait = AGAIN_MS;
     }
     this.isAsking = false;
-    if (this.isClosed || (isComplete && (version === this.version || version < 0))) return;
-    this.chartTimer = setTimeout(() => this.drawCharts(), isComplete ? CHARTS_MS : 50);
+    if (this.isClosed || wait === null) return;
+    clearTimeout(this.chartTimer);
+    this.chartTimer = setTimeout(() => this.drawCharts(), wait);
   }
 
   drawTiles() {
