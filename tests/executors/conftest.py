@@ -8,7 +8,8 @@ import pytest
 
 from pbtune.core.plan import Continue, Start, Stop
 from pbtune.executors.processes.executor import Conduct, ProcessExecutor
-from pbtune.executors.processes.launcher import Launcher
+from pbtune.executors.processes.launcher import AbstractLauncher
+from pbtune.executors.processes.starting import VARIABLE, launch
 from pbtune.testing.contracts import executors as contract
 from pbtune.tune.pickling import pickled
 from pbtune.worker.process import Job
@@ -51,17 +52,23 @@ def processes(settings: WorkerSettings) -> Iterator[Callable[..., ProcessExecuto
         function.__module__ = "__main__"
         payload = pickled(Job(settings, function, {}))
 
-        def launch() -> Launcher:
-            launcher = Launcher(modules, threads=1)
+        def launching() -> AbstractLauncher:
+            launcher = launch(modules, threads=1)
             launcher.load(payload)
             return launcher
 
-        made.append(ProcessExecutor(options.pop("slots", 1), launch, Conduct(**options)))
+        made.append(ProcessExecutor(options.pop("slots", 1), launching, Conduct(**options)))
         return made[-1]
 
     yield make
     for executor in made:
         executor.close(0.0)
+
+
+@pytest.fixture
+def spawned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has workers started one by one, as on systems where none are forked."""
+    monkeypatch.setenv(VARIABLE, "spawn")
 
 
 @pytest.fixture

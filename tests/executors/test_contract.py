@@ -12,7 +12,14 @@ class TestInlineExecutor(ExecutorContract):
         return lambda function: InlineExecutor(settings, function, {})
 
 
-class TestProcessExecutor(ExecutorContract):
+class TestForkedProcesses(ExecutorContract):
     @pytest.fixture
     def make(self, processes):
+        return processes
+
+
+@pytest.mark.slow
+class TestSpawnedProcesses(ExecutorContract):
+    @pytest.fixture
+    def make(self, spawned, processes):
         return processes

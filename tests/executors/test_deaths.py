@@ -15,18 +15,20 @@ from pbtune.worker.protocol import Died, Errored, Finished
 
 
 @pytest.mark.parametrize(
-    ("status", "said"),
+    ("exit_code", "said"),
     [
-        (3 << 8, r"os\._exit\(3\)"),
-        (signal.SIGKILL, "killed by SIGKILL; the system does this when memory runs out"),
-        (signal.SIGSEGV | 0x80, "killed by SIGSEGV; a C extension crashed"),
-        (signal.SIGABRT, "SIGABRT; the trial's output.log may say why"),
-        (signal.SIGUSR1, "killed by SIGUSR1$"),
-        (0x7E, "killed by signal 126"),
+        (3, r"os\._exit\(3\)"),
+        (-signal.SIGKILL, "killed by SIGKILL; the system does this when memory runs out"),
+        (-signal.SIGSEGV, "killed by SIGSEGV; a C extension crashed"),
+        (-signal.SIGABRT, "SIGABRT; the trial's output.log may say why"),
+        (-signal.SIGUSR1, "killed by SIGUSR1$"),
+        (-126, "killed by signal 126"),
+        (0xC0000005, "killed by an access violation; a C extension crashed"),
+        (0xC0000017, "killed by a lack of memory$"),
     ],
 )
-def test_a_wait_status_is_told_in_words(status, said):
-    assert re.search(said, death(status))
+def test_an_exit_code_is_told_in_words(exit_code, said):
+    assert re.search(said, death(exit_code))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from pbtune import tune
 from pbtune.core.lease import Lease, Rule
 from pbtune.core.plan import Continue, Running
-from pbtune.executors.processes import launcher
+from pbtune.executors.processes import preload
 from pbtune.worker.protocol import Asked, Finished, Streamed
 
 AT_ONE = Rule("training_iteration", 1)
@@ -238,6 +238,6 @@ def test_the_modules_that_a_function_names_are_found():
     def train(config):
         return os.path.join(inner(), config)  # noqa: PTH118
 
-    found = launcher.needed_modules(partial(train))
+    found = preload.needed_modules(partial(train))
     assert {"json", "numpy", "numpy.random", "os"} <= set(found)
     assert "__main__" not in found

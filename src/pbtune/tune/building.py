@@ -5,7 +5,9 @@ from collections.abc import Callable
 from pbtune.executors.base import AbstractExecutor
 from pbtune.executors.inline import InlineExecutor
 from pbtune.executors.processes.executor import Conduct, ProcessExecutor
-from pbtune.executors.processes.launcher import Launcher, needed_modules
+from pbtune.executors.processes.launcher import AbstractLauncher
+from pbtune.executors.processes.preload import needed_modules
+from pbtune.executors.processes.starting import launch
 from pbtune.tune.execution import Execution
 from pbtune.tune.pickling import Packing, pickled
 from pbtune.worker.process import Job
@@ -13,7 +15,7 @@ from pbtune.worker.protocol import WorkerSettings
 
 
 def executor_of(
-    execution: Execution, settings: WorkerSettings, started: list[Launcher]
+    execution: Execution, settings: WorkerSettings, started: list[AbstractLauncher]
 ) -> AbstractExecutor:
     """What carries the run's commands out.
 
@@ -43,16 +45,18 @@ def executor_of(
     return ProcessExecutor(count, _launching(execution, job, started), conduct)
 
 
-def _launching(execution: Execution, job: Job, started: list[Launcher]) -> Callable[[], Launcher]:
-    """What starts a template that has the job: again, when one has died."""
+def _launching(
+    execution: Execution, job: Job, started: list[AbstractLauncher]
+) -> Callable[[], AbstractLauncher]:
+    """What starts a launcher that has the job: again, when a template has died."""
     payload = pickled(job)
 
-    def launch() -> Launcher:
+    def launching() -> AbstractLauncher:
         if started:
             launcher = started.pop()
         else:
-            launcher = Launcher(needed_modules(job.trainable), execution.slots.threads)
+            launcher = launch(needed_modules(job.trainable), execution.slots.threads)
         launcher.load(payload)
         return launcher
 
-    return launch
+    return launching

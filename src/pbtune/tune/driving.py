@@ -19,7 +19,7 @@ from pbtune.driver.run_folder import DATABASE, claim, default_name
 from pbtune.driver.trash import AbstractTrash, ThreadTrash
 from pbtune.errors import CheckpointMissing, Unpicklable
 from pbtune.executors.base import AbstractExecutor
-from pbtune.executors.processes.launcher import Launcher
+from pbtune.executors.processes.launcher import AbstractLauncher
 from pbtune.journal.filesystem import network_filesystem
 from pbtune.journal.lock import RunLock
 from pbtune.journal.reader import JournalReader
@@ -37,7 +37,7 @@ from pbtune.tune.warning import PbtuneWarning, warn
 from pbtune.tune.watching import Watched, Watching
 
 
-def drive(execution: Execution, started: list[Launcher]) -> ResultGrid:
+def drive(execution: Execution, started: list[AbstractLauncher]) -> ResultGrid:
     """Train to the end.
 
     Args:

@@ -7,7 +7,9 @@ this process:  starts it ─► imports the loop ─► folder, journal ─► d
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from pbtune.executors.processes.launcher import Launcher, needed_modules
+from pbtune.executors.processes.launcher import AbstractLauncher
+from pbtune.executors.processes.preload import needed_modules
+from pbtune.executors.processes.starting import launch
 from pbtune.tune.execution import Execution
 
 if TYPE_CHECKING:
@@ -22,10 +24,10 @@ def execute(execution: Execution) -> "ResultGrid":
         EnvironmentFault: If the run's folder can't be written.
     """
     with ExitStack() as undo:
-        started: list[Launcher] = []
+        started: list[AbstractLauncher] = []
         if execution.machine.executor == "processes" and execution.resume is None:
             modules = needed_modules(execution.trainable)
-            started.append(Launcher(modules, execution.slots.threads))
+            started.append(launch(modules, execution.slots.threads))
             # Whoever uses it takes it out of the list.
             undo.callback(lambda: [launcher.close() for launcher in started])
         # It takes as long to import as the template needs to start.

@@ -73,6 +73,13 @@ def memory_file() -> BinaryIO:
     return tempfile.TemporaryFile()  # type: ignore[return-value]
 
 
-def mapped(fd: int) -> mmap:
-    """The block in a file; what is written to it stays in this process."""
-    return mmap(fd, 0, access=ACCESS_COPY)
+def mapped(file: int | str) -> mmap:
+    """The block in a file; what is written to it stays in this process.
+
+    Args:
+        file: Its descriptor, which is left open, or its name.
+    """
+    if isinstance(file, int):
+        return mmap(file, 0, access=ACCESS_COPY)
+    with open(file, "rb") as opened:  # noqa: PTH123  as it was given
+        return mmap(opened.fileno(), 0, access=ACCESS_COPY)

@@ -59,10 +59,10 @@ class Kill(msgspec.Struct, frozen=True, array_like=True, tag=4):
 
 
 class Exited(msgspec.Struct, frozen=True, array_like=True, tag=5):
-    """A worker's process has ended; ``status`` as of waitpid."""
+    """A worker's process has ended; ``exit_code`` as subprocess has it: negative for a signal."""
 
     worker: int
-    status: int
+    exit_code: int
 
 
 class Spawned(msgspec.Struct, frozen=True, array_like=True, tag=6):
@@ -255,7 +255,7 @@ class Template:
             if worker is not None:
                 del self._pids[worker]
                 self._kill_strays()
-                self._answer(Exited(worker, status))
+                self._answer(Exited(worker, os.waitstatus_to_exitcode(status)))
 
     def _kill_strays(self) -> None:
         """End processes that left their worker's group and were inherited when it died."""

@@ -1,7 +1,6 @@
 """Slots of warm worker processes on this machine."""
 
 import pickle
-import select
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,14 +14,31 @@ from pbtune.errors import EnvironmentFault
 from pbtune.executors.base import AbstractExecutor, Turn
 from pbtune.executors.inline import begin_order
 from pbtune.executors.processes.handle import Handle
-from pbtune.executors.processes.launcher import Launcher
+from pbtune.executors.processes.launcher import AbstractLauncher
 from pbtune.worker.protocol import Begin, Died, End, Message, Proceed
 from pbtune.worker.template import Exited
+from pbtune.worker.waiting import IN, WATCHES_PIPES, poll
 
 TICK_S: Final = 0.1
 """How long a streamed report may wait to be stored."""
 UNWIND_GRACE_S: Final = 30.0
 """How long a function may take to be left, before its process is killed."""
+
+FAULTS: Final = {
+    0xC0000005: "an access violation",
+    0xC0000017: "a lack of memory",
+    0xC00000FD: "a stack overflow",
+    0xC0000409: "a fast fail",
+}
+"""Exit codes by which Windows says what POSIX says by signals (ntstatus.h)."""
+_CRASHED: Final = "; a C extension crashed: the trial's output.log has its traceback"
+_HINTS: Final = {
+    "SIGKILL": "; the system does this when memory runs out",
+    "SIGSEGV": _CRASHED,
+    "SIGABRT": "; the trial's output.log may say why",
+    "an access violation": _CRASHED,
+    "a fast fail": "; the trial's output.log may say why",
+}
 
 
 class Conduct(msgspec.Struct, frozen=True):
@@ -48,12 +64,15 @@ class ProcessExecutor(AbstractExecutor):
 
     Args:
         slot_count: Processes at once, >= 1.
-        launch: Starts the template. Called again if the template dies.
+        launch: Starts what makes processes. Called again if that dies.
         conduct: How processes are treated.
     """
 
     def __init__(
-        self, slot_count: int, launch: Callable[[], Launcher], conduct: Conduct | None = None
+        self,
+        slot_count: int,
+        launch: Callable[[], AbstractLauncher],
+        conduct: Conduct | None = None,
     ) -> None:
         self._slot_count = slot_count
         self._launch = launch
@@ -63,8 +82,8 @@ class ProcessExecutor(AbstractExecutor):
         self._handles: list[Handle | None] = [None] * slot_count
         self._leaving: dict[int, Handle] = {}
         self._by_fd: dict[int, Handle] = {}
-        self._poll = select.poll()
-        self._poll.register(self._launcher.control, select.POLLIN)
+        self._poll = poll()
+        self._poll.register(self._launcher.control, IN)
         self._next_worker = 0
         self._next_tick_s = 0.0
         self._arrived: list[Message] = []
@@ -121,7 +140,7 @@ class ProcessExecutor(AbstractExecutor):
         handle = Handle(worker, slot, control, stream_fd)
         self._handles[slot] = handle
         self._by_fd[control.fileno()] = handle
-        self._poll.register(control, select.POLLIN)
+        self._poll.register(control, IN)
         return handle
 
     def _leave(self, handle: Handle) -> None:
@@ -198,7 +217,7 @@ class ProcessExecutor(AbstractExecutor):
         messages: list[Message] = []
         for answer in answers:
             if isinstance(answer, Exited):
-                messages += self._bury(answer.worker, death(answer.status))
+                messages += self._bury(answer.worker, death(answer.exit_code))
         return messages
 
     def _bury(self, worker: int, how: str) -> list[Message]:
@@ -230,7 +249,7 @@ class ProcessExecutor(AbstractExecutor):
         self._poll.unregister(self._launcher.control)
         self._launcher.close()
         self._launcher = self._launch()
-        self._poll.register(self._launcher.control, select.POLLIN)
+        self._poll.register(self._launcher.control, IN)
         messages: list[Message] = []
         workers = [handle.worker for handle in filter(None, self._handles)]
         for worker in [*self._leaving, *workers]:
@@ -241,9 +260,9 @@ class ProcessExecutor(AbstractExecutor):
         """Wait for functions that are being left, then end every process."""
         deadline_s = time.monotonic() + grace_s
         messages: list[Message] = []
-        for handle in filter(None, self._handles):
+        for handle in filter(None, self._handles) if WATCHES_PIPES else ():
             # That it has left the function is said in the stream, which nobody watches otherwise.
-            self._poll.register(handle.stream_fd, select.POLLIN)
+            self._poll.register(handle.stream_fd, IN)
         while time.monotonic() < deadline_s and any(
             handle is not None and isinstance(handle.talk.unanswered, End)
             for handle in self._handles
@@ -260,19 +279,14 @@ class ProcessExecutor(AbstractExecutor):
         return messages
 
 
-def death(status: int) -> str:
-    """What a wait status says about how a process ended."""
-    code = status & 0x7F
-    if code == 0:
-        exit_code = status >> 8
+def death(exit_code: int) -> str:
+    """What an exit code, as subprocess has it, says about how a process ended."""
+    name = FAULTS.get(exit_code)
+    if exit_code < 0:
+        try:
+            name = signal.Signals(-exit_code).name
+        except ValueError:
+            name = f"signal {-exit_code}"
+    if name is None:
         return f"the worker process called os._exit({exit_code}) or was ended by its code"
-    try:
-        name = signal.Signals(code).name
-    except ValueError:
-        name = f"signal {code}"
-    hints = {
-        "SIGKILL": "; the system does this when memory runs out",
-        "SIGSEGV": "; a C extension crashed: the trial's output.log has its traceback",
-        "SIGABRT": "; the trial's output.log may say why",
-    }
-    return f"the worker process was killed by {name}{hints.get(name, '')}"
+    return f"the worker process was killed by {name}{_HINTS.get(name, '')}"
