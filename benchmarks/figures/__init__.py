@@ -7,6 +7,7 @@ from benchmarks.figures import (
     first_report,
     imports,
     reports,
+    resumes,
     thousand,
 )
 from benchmarks.measure import Figure
@@ -20,4 +21,5 @@ FIGURES: tuple[Figure, ...] = (
     first_report.FIGURE,
     decisions.FIGURE,
     thousand.FIGURE,
+    resumes.FIGURE,
 )

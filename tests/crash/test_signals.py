@@ -20,7 +20,13 @@ def as_in_a_shell(code):
 
 @each_executor
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR1, 138)]
+    ("number", "code"),
+    [
+        (signal.SIGINT, 130),
+        (signal.SIGTERM, 143),
+        (signal.SIGUSR1, 138),
+        (signal.SIGHUP, 129),
+    ],
 )
 def test_a_signal_ends_the_run_in_order_and_it_can_go_on(stages, golden_of, executor, number, code):
     stage = stages("stage")
