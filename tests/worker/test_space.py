@@ -153,6 +153,15 @@ def test_a_probe_leaves_nothing_behind(space, tmp_path):
     assert list((tmp_path / "run").iterdir()) == []
 
 
+@pytest.mark.parametrize(("number", "has_some"), [(errno.ENOSPC, False), (errno.EIO, True)])
+def test_a_probe_asks_for_space_alone(space, monkeypatch, number, has_some):
+    def refuse(_self, _mode):
+        raise full(number=number)
+
+    monkeypatch.setattr("pathlib.Path.open", refuse)
+    assert space._has_some() == has_some
+
+
 def test_what_filled_the_disk_itself_waits_for_more_than_is_left_without_it(
     space, make_begin, free, no_time
 ):

@@ -116,9 +116,8 @@ class Space:
             with probe.open("wb") as file:
                 file.write(bytes(PROBE_BYTES))
         except OSError as error:
-            if error.errno not in FULL:
-                raise
-            return False
+            # Another error is no want of space, and is met where the writing itself is done.
+            return error.errno not in FULL
         finally:
             probe.unlink(missing_ok=True)
         return True
