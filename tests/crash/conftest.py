@@ -236,6 +236,7 @@ class Stage:
     def _unverified(self):
         checked = check_run(self.run_dir)
         found = [f"{name}: {problem}" for name, problem in checked.problems.items()]
+        found += [] if checked.is_kept_right else ["what is kept folded is wrong"]
         return found if checked.difference is None else [*found, repr(checked.difference)]
 
     def wait_for(self, count):

@@ -15,11 +15,15 @@ from pathlib import Path
 
 import pbtune
 from pbtune import tune
+from pbtune.driver import loop
 from pbtune.journal import sqlite
 from pbtune.tune.schedulers import PopulationBasedTraining
 from pbtune.worker import space
 
 INTERVAL = 2
+# So often that every sweep meets it.
+loop.KEEP_EVERY = 25
+loop.KEEP_PER_TRIAL = 1
 
 
 def train(config):

@@ -44,6 +44,7 @@ STOPPER_WAIT_S: Final = 0.1
 """How often stoppers are asked about the whole run while no reports arrive: as often as in Tune."""
 CLOSE_GRACE_S: Final = 10.0
 FULL_RETRY_S: Final = 1.0
+KEEP_EVERY: Final = 10_000
 KEEP_AT_END: Final = 1_000
 KEEP_PER_TRIAL: Final = 20
 """Records that the next driver may have to fold; more are kept folded for it."""
@@ -92,7 +93,7 @@ class Driver:
         self.interrupted: Callable[[], bool] = _never
         self.slots_max: int | None = None
         self.stops: AbstractStops | None = None
-        self.keep_every = 10_000
+        self.keep_every = KEEP_EVERY
         self.trash: AbstractTrash = LoopTrash(store)
         self._settings = settings
         self._journal = journal
