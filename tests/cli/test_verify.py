@@ -43,7 +43,7 @@ def test_another_decision_than_would_be_made_is_named(call, run_dir):
 
 
 def test_a_checkpoint_whose_files_have_changed_is_named(call, run_dir):
-    state = sorted(run_dir.glob("t0/checkpoint_*/state.json"))[-1]
+    state = max(run_dir.glob("t0/checkpoint_*/state.json"))
     state.write_text("[0, 0]")
     result = call("verify", run_dir)
     assert result.exit_code == 1
