@@ -21,8 +21,9 @@ demo: .venv/.ready ## the PBT function example, and its picture pbt_function.png
 test: .venv/.ready ## all tests, on two cores
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal
 
-soak: .venv/.ready ## every point of every kill and fault sweep, and long rounds: half an hour
+soak: .venv/.ready ## every point of every kill and fault sweep, 100,000 simulated runs: about an hour
 	$(BIN)/python -m pytest -q tests/crash --soak
+	$(BIN)/python -m pbtune.testing.simulate --seeds 0:100000 --jobs 2
 
 check: .venv/.ready ## lint, format and types
 	$(BIN)/ruff check .

@@ -62,6 +62,9 @@ ONLY_IN = {
     "socket": {"worker", "executors", "reporting"},
     "numpy": {"models"},
     "ray": {"executors"},
+    # Whoever looks at a run, or opens its journal, unpickles nothing.
+    "pickle": {"tune", "worker", "executors"},
+    "cloudpickle": {"tune", "worker", "executors"},
 }
 
 FILE_LINES_MAX = 400

@@ -7,6 +7,7 @@ from benchmarks.figures import (
     first_report,
     imports,
     reports,
+    resumes,
     thousand,
     views,
 )
@@ -23,4 +24,5 @@ FIGURES: tuple[Figure, ...] = (
     thousand.FIGURE,
     views.OPENING,
     views.READING,
+    resumes.FIGURE,
 )

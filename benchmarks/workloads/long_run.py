@@ -22,6 +22,8 @@ from pbtune.driver.loop import Driver
 from pbtune.driver.recover import Recovered
 from pbtune.executors.base import AbstractExecutor, Turn
 from pbtune.executors.messages import Asked, Message, Streamed
+from pbtune.journal.glance import sizes
+from pbtune.journal.reader import JournalReader
 from pbtune.journal.sqlite import SqliteJournal
 from pbtune.tune.saved import save
 from pbtune.tune.schedulers import PopulationBasedTraining
@@ -163,7 +165,15 @@ def make(storage: Path, out: Path, report_count: int) -> None:
         if not (run_dir / name).exists():
             (run_dir / name).parent.mkdir(mode=0o700, exist_ok=True)
             shutil.copytree(source, run_dir / name)
-    out.write_text(json.dumps({"reports": executor.report_count}))
+    database = run_dir / "run.db"
+    with JournalReader(run_dir) as reader:
+        record_count = sizes(reader).record
+    made = {
+        "reports": executor.report_count,
+        "records": record_count,
+        "megabytes": database.stat().st_size / 1e6,
+    }
+    out.write_text(json.dumps(made))
 
 
 def resume(storage: Path, out: Path) -> None:

@@ -15,14 +15,21 @@ from pathlib import Path
 
 import pbtune
 from pbtune import tune
+from pbtune.driver import loop
 from pbtune.journal import sqlite
 from pbtune.tune.schedulers import PopulationBasedTraining
+from pbtune.worker import space
 
 INTERVAL = 2
+# So often that every sweep meets it.
+loop.KEEP_EVERY = 25
+loop.KEEP_PER_TRIAL = 1
 
 
 def train(config):
     """Climb by the learning rate; the state is the whole history, so a mix-up changes the score."""
+    if given("impatient"):
+        space.RETRY_S, space.AT_LATEST_S = 0.02, 0.05
     state = {"score": 0.0, "step": 0}
     checkpoint = tune.get_checkpoint()
     if checkpoint is not None:
@@ -76,11 +83,13 @@ def main():
     parser.add_argument("--pause", default="0", help="seconds that a step takes")
     parser.add_argument("--forks", default="", help="seconds that a child of each step sleeps")
     parser.add_argument("--hang", default="", help="the step that never comes back")
+    parser.add_argument("--failures", type=int, default=3, help="that a trial may have")
+    parser.add_argument("--impatient", default="", help="a full disk is looked at again soon")
     parser.add_argument("--network", action="store_true", help="as on a network file system")
     told = parser.parse_args()
     if told.network:
         sqlite.network_filesystem = lambda _path: "nfs"
-    for name in ("pause", "forks", "hang"):
+    for name in ("pause", "forks", "hang", "impatient"):
         os.environ[f"SCENARIO_{name.upper()}"] = getattr(told, name)
     pbtune.init(num_cpus=2, executor=told.executor)
     results = tune.Tuner(
@@ -104,7 +113,7 @@ def main():
             storage_path=told.storage,
             stop={"training_iteration": told.until},
             checkpoint_config=tune.CheckpointConfig(num_to_keep=1),
-            failure_config=tune.FailureConfig(max_failures=3),
+            failure_config=tune.FailureConfig(max_failures=told.failures),
             durability=told.durability,
             resume="auto",
             verbose=0,

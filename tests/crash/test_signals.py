@@ -11,16 +11,22 @@ UNTIL = 10
 LONG = (f"--until={UNTIL}", "--pause=0.02")
 AT_ONCE_S = 8.0
 """Less than the ten seconds that functions have for leaving after the first signal."""
-each_executor = pytest.mark.parametrize("executor", ["processes", "inline"])
 
 
 def as_in_a_shell(code):
     return 128 - code if code < 0 else code
 
 
-@each_executor
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR1, 138)]
+    ("executor", "number", "code"),
+    [
+        ("processes", signal.SIGINT, 130),
+        ("processes", signal.SIGTERM, 143),
+        ("processes", signal.SIGUSR1, 138),
+        ("processes", signal.SIGHUP, 129),
+        ("inline", signal.SIGINT, 130),
+        ("inline", signal.SIGTERM, 143),
+    ],
 )
 def test_a_signal_ends_the_run_in_order_and_it_can_go_on(stages, golden_of, executor, number, code):
     stage = stages("stage")

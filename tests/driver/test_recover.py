@@ -3,7 +3,7 @@
 import pytest
 
 from pbtune.core.events import Opened
-from pbtune.driver.recover import recover, recover_entries
+from pbtune.driver.recover import recover, recover_entries, same
 from pbtune.executors.messages import Died, Finished
 
 
@@ -31,18 +31,12 @@ def driven(house):
     return make
 
 
-def same(recovered, other):
-    assert recovered.state == other.state
-    assert recovered.savings.all() == other.savings.all()
-    assert recovered.notices == other.notices
-
-
 @pytest.mark.parametrize("keep_every", [1, 2, 3, 5, 8, 13, 10_000])
 def test_what_was_kept_and_what_came_after_is_what_all_records_fold_to(driven, keep_every):
     made = driven(keep_every)
     whole = recover_entries(made.journal.entries())
     assert whole.state == made.state
-    same(recover(made.journal), whole)
+    assert same(recover(made.journal), whole)
 
 
 def test_only_what_came_after_is_folded(driven, monkeypatch):

@@ -67,6 +67,11 @@ def test_an_exception_is_a_failure_with_all_that_it_said(said):
     assert failed == Failed("t0", 1, "ValueError", "bad", "Traceback …", fatal=True)
 
 
+def test_an_attempt_that_found_no_space_is_lost_and_not_failed(said):
+    (failed,) = said(Errored("t0", 1, "OSError", "full", "Traceback …", lost=True)).events
+    assert failed == Failed("t0", 1, "OSError", "full", "Traceback …", lost=True)
+
+
 def test_a_death_is_a_failure_too(said):
     (failed,) = said(Died("t0", 1, "killed by SIGKILL")).events
     assert (failed.error, failed.message) == ("WorkerDied", "killed by SIGKILL")

@@ -162,3 +162,15 @@ def test_a_file_system_without_locks_is_refused_by_name(tmp_path, monkeypatch):
 def test_a_folder_that_is_gone_is_named(tmp_path):
     with pytest.raises(StorageUnwritable, match=r"gone/driver\.lock can't be locked"):
         RunLock(tmp_path / "gone").__enter__()
+
+
+def test_a_full_disk_is_named_and_leaves_the_run_unlocked(tmp_path, monkeypatch):
+    def write(_fd, _data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", write)
+        with pytest.raises(StorageUnwritable, match="No space left"):
+            RunLock(tmp_path).__enter__()
+    with RunLock(tmp_path):
+        assert holder(tmp_path) == os.getpid()

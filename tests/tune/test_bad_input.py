@@ -313,7 +313,8 @@ def test_a_second_driver_of_a_running_run_is_told_who_has_it(inline, tuner, tmp_
 
     (result,) = tuner(train).fit()
     said = result.metrics["said"]
-    assert f"the driver with process id {os.getpid()} on {platform.node()} is working on" in said
+    who = f"the driver with process id {os.getpid()} on {platform.node()}"
+    assert f"{who} is working on the run" in said
     assert str(tmp_path / "runs" / "run") in said
     assert "wait for its end, or choose another name" in said
 

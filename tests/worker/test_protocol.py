@@ -8,6 +8,7 @@ from pbtune.errors import EngineBug
 from pbtune.worker.protocol import (
     FRAME_BYTES_MAX,
     LENGTH,
+    AwaitsSpace,
     Begin,
     Begun,
     Died,
@@ -57,6 +58,8 @@ def test_a_length_beyond_the_limit_is_a_broken_stream():
         Streamed("t0", 1, 2, 3.0, 4.0, b"{}", {"loss": float("inf"), "done": False}),
         Finished("t0", 1, (("code", "text"),)),
         Errored("t0", 1, "KeyError", "'a'", "Traceback", fatal=True),
+        Errored("t0", 1, "OSError", "full", "Traceback", lost=True),
+        AwaitsSpace("t0", 1),
         Unfit(1, "threads"),
         Begun(3),
     ],

@@ -96,6 +96,7 @@ class LocalStore(AbstractCheckpointStore):
         self._run_dir = run_dir
         self._root = str(run_dir)
         self._sync = durability == "power"
+        self._named: set[str] = set()
 
     def commit_directory(self, trial: str, source: Path, number: int) -> Committed:
         """See the base class."""
@@ -164,6 +165,10 @@ class LocalStore(AbstractCheckpointStore):
             number += 1
         if self._sync:
             sync_directory(folder)
+            if folder not in self._named:
+                # The trial's folder is new itself, whoever made it.
+                sync_directory(self._root)
+                self._named.add(folder)
         return Committed(f"{trial}/{name}", number, tree.bytes, tree.file_count, tree.digest)
 
     def discard(self, staged: Path) -> None:

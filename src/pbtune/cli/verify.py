@@ -22,6 +22,12 @@ def command(run: str, storage: Path | None) -> None:
     checked = check_run(find(run, storage))
     if checked.difference is not None:
         raise click.ClickException(_told(checked.difference))
+    if not checked.is_kept_right:
+        message = (
+            "what is kept folded beside the records is not what they fold to: a bug in pbtune, or a"
+            " damaged file"
+        )
+        raise click.ClickException(message)
     for name, problem in checked.problems.items():
         click.echo(f"{name}: {problem}", err=True)
     whole = checked.checkpoint_count - len(checked.problems)

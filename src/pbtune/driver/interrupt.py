@@ -1,7 +1,7 @@
 """Signals: a flag that the loop looks at, and the way out afterwards.
 
-Ctrl-C, SIGTERM and SIGUSR1 (the early warning of Slurm's) end the run within a grace period, and
-leave it resumable. A second Ctrl-C leaves at once.
+Ctrl-C, SIGTERM, SIGUSR1 (the early warning of Slurm's) and SIGHUP (a terminal that was closed) end
+the run within a grace period, and leave it resumable. A second Ctrl-C leaves at once.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ from collections.abc import Generator
 from types import FrameType
 from typing import Any, Final, final
 
-NAMES: Final = ("SIGINT", "SIGTERM", "SIGUSR1")
+NAMES: Final = ("SIGINT", "SIGTERM", "SIGUSR1", "SIGHUP")
 
 
 @final
@@ -41,7 +41,10 @@ class Interrupt:
             return
         for name in NAMES:
             number = getattr(signal, name, None)
-            if number is not None:
+            if number is None:
+                continue
+            # Under nohup a terminal may close.
+            if name != "SIGHUP" or signal.getsignal(number) != signal.SIG_IGN:
                 self._previous[number] = signal.signal(number, self._note)
         try:
             yield

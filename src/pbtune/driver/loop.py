@@ -23,6 +23,7 @@ from pbtune.core.trial import Trial
 from pbtune.driver.clock import AbstractClock
 from pbtune.driver.gate import Gate
 from pbtune.driver.recover import Recovered
+from pbtune.driver.space import Space
 from pbtune.driver.stops import AbstractStops, answered
 from pbtune.driver.translate import notice, translate
 from pbtune.driver.trash import AbstractTrash, LoopTrash
@@ -34,7 +35,7 @@ from pbtune.errors import (
     UserError,
 )
 from pbtune.executors.base import AbstractExecutor
-from pbtune.executors.messages import Asked, Errored, Message, Streamed
+from pbtune.executors.messages import Asked, AwaitsSpace, Errored, Message, Streamed
 from pbtune.journal.base import AbstractJournal, ReportRow
 from pbtune.journal.folded import Folded
 
@@ -43,6 +44,7 @@ STOPPER_WAIT_S: Final = 0.1
 """How often stoppers are asked about the whole run while no reports arrive: as often as in Tune."""
 CLOSE_GRACE_S: Final = 10.0
 FULL_RETRY_S: Final = 1.0
+KEEP_EVERY: Final = 10_000
 KEEP_AT_END: Final = 1_000
 KEEP_PER_TRIAL: Final = 20
 """Records that the next driver may have to fold; more are kept folded for it."""
@@ -91,7 +93,7 @@ class Driver:
         self.interrupted: Callable[[], bool] = _never
         self.slots_max: int | None = None
         self.stops: AbstractStops | None = None
-        self.keep_every = 10_000
+        self.keep_every = KEEP_EVERY
         self.trash: AbstractTrash = LoopTrash(store)
         self._settings = settings
         self._journal = journal
@@ -101,6 +103,7 @@ class Driver:
         self._savings = recovered.savings
         self._reached: dict[str, tuple[int, int]] = {}
         self._slots_seen = 0
+        self._space = Space(self._tell)
         self._gate = Gate(settings.scheduler.gate_timeout_s)
         self._notices = list(recovered.notices)
         self._noticed = {_notice_key(it) for it in recovered.notices}
@@ -156,6 +159,7 @@ class Driver:
             self.react([])
         elif not self.trash.step():
             self._journal.idle()
+        self._space.look(self._clock.now_s())
         waited_s = self._gate.overdue_s(self.state, self._clock.now_s())
         if waited_s is not None:
             self.react([Waited(waited_s)])
@@ -166,6 +170,9 @@ class Driver:
         records: list[Record] = []
         state = self.state
         for message in messages:
+            if isinstance(message, AwaitsSpace):
+                self._space.awaited("The disk with the run's folder is full.", self._clock.now_s())
+                continue
             translated = translate(self._settings, state, message)
             if translated is None or not self._is_new(translated.row):
                 continue
@@ -240,22 +247,19 @@ class Driver:
 
     def _commit(self, records: list[Record], rows: list[ReportRow]) -> None:
         """Store; a full disk is waited for, since nobody has been told anything yet."""
-        is_told = False
+        has_waited = False
         while True:
             try:
                 self._journal.append(records, rows, self._clock.wall_s())
             except StorageFull as error:  # noqa: PERF203  a loop that ends at once, or waits
-                if not is_told:
-                    self._tell(f"{error} The run waits until there is space.")
-                    is_told = True
+                self._space.awaited(str(error), self._clock.now_s())
+                has_waited = True
                 if self.interrupted():
                     raise
-                # What waits to be deleted may be the space that is lacking.
-                self.trash.step()
                 self._clock.sleep(FULL_RETRY_S)
             else:
-                if is_told:
-                    self._tell("There is space again: the run goes on.")
+                if has_waited:
+                    self._space.found()
                 self._unkept_count += len(records)
                 return
 

@@ -12,7 +12,7 @@ import msgspec
 from pbtune.checkpoints.store import AbstractCheckpointStore, Committed
 from pbtune.core.decisions import Released
 from pbtune.core.events import Damaged, Event, Noticed, Rewound, Saved
-from pbtune.core.experiment import Experiment, Record
+from pbtune.core.experiment import Experiment, Record, with_views
 from pbtune.core.fold import fold
 from pbtune.core.trial import Trial
 from pbtune.journal.base import Entry
@@ -107,15 +107,26 @@ class Kept(Protocol):
         ...
 
 
+def same(one: Recovered, other: Recovered) -> bool:
+    """Whether two recoveries say the same; NaN isn't equal to itself, but looks alike."""
+    return _looks(one) == _looks(other)
+
+
+def _looks(recovered: Recovered) -> str:
+    # The order of a view's items says nothing.
+    state = with_views(recovered.state)
+    return repr((state, sorted(recovered.savings.all().items()), recovered.notices))
+
+
 def recover(journal: Kept) -> Recovered:
     """Fold a journal: what was kept of it, and what came after that."""
     last, folded = journal.kept()
     return _onwards(folded, journal.entries(last))
 
 
-def recover_entries(entries: Iterable[Entry]) -> Recovered:
-    """Fold all entries of a journal, as a reader gave them."""
-    return _onwards(Folded(), entries)
+def recover_entries(entries: Iterable[Entry], folded: Folded | None = None) -> Recovered:
+    """Fold entries of a journal, as a reader gave them: all, or those behind what was kept."""
+    return _onwards(folded or Folded(), entries)
 
 
 def _onwards(folded: Folded, entries: Iterable[Entry]) -> Recovered:

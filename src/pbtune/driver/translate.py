@@ -7,7 +7,7 @@ from pbtune.core.events import Event, Failed, Hosted, Noticed, Report, Reported,
 from pbtune.core.experiment import Experiment
 from pbtune.core.settings import Settings
 from pbtune.core.trial import Status
-from pbtune.executors.messages import Asked, Died, Errored, Finished, Message, Streamed
+from pbtune.executors.messages import Asked, AwaitsSpace, Died, Errored, Finished, Message, Streamed
 from pbtune.journal.base import ReportRow
 
 
@@ -46,7 +46,8 @@ def translate(settings: Settings, state: Experiment, message: Message) -> Transl
     """What a message means now.
 
     Returns:
-        None if it is of an attempt that is over: superseded, stopped, or never begun.
+        None if it is of an attempt that is over: superseded, stopped, or never begun; or if the
+        core has no need to know.
     """
     trial = state.trials.get(message.trial)
     if trial is None or trial.attempt != message.attempt or trial.status is not Status.RUNNING:
@@ -57,6 +58,8 @@ def translate(settings: Settings, state: Experiment, message: Message) -> Transl
         case Finished():
             notices = [notice(trial.id, code, text) for code, text in message.notices]
             return Translated((*notices, Returned(message.trial, message.attempt)))
+        case AwaitsSpace():
+            return None
         case Errored():
             failed = Failed(
                 message.trial,
@@ -65,6 +68,7 @@ def translate(settings: Settings, state: Experiment, message: Message) -> Transl
                 message.message,
                 message.traceback,
                 message.fatal,
+                message.lost,
             )
             return Translated((failed,))
         case Died():

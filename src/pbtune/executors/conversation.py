@@ -6,6 +6,7 @@ from typing import final
 from pbtune.core.plan import Running
 from pbtune.worker.protocol import (
     Asked,
+    AwaitsSpace,
     Begin,
     Begun,
     End,
@@ -65,7 +66,7 @@ class Conversation:
                         self.unanswered = None
                 case Unfit():
                     self.unfit = said
-                case Streamed():
+                case Streamed() | AwaitsSpace():
                     messages.append(said)
                 case Asked():
                     self.is_held = self._is_current(said.trial, said.attempt)

@@ -21,6 +21,7 @@ from pbtune.worker.attempt import Runner, Trainable, numpy_random
 from pbtune.worker.channel import AbstractChannel
 from pbtune.worker.protocol import (
     Asked,
+    AwaitsSpace,
     Begin,
     Begun,
     End,
@@ -67,7 +68,7 @@ class InlineChannel(AbstractChannel):
         self.is_held = False
         self.failure: BaseException | None = None
 
-    def stream(self, message: Streamed | Begun) -> None:
+    def stream(self, message: Streamed | Begun | AwaitsSpace) -> None:
         """Kept until the next message that the driver has to react to."""
         if isinstance(message, Streamed):
             self.pending.append(message)

@@ -52,8 +52,12 @@ class RunLock:
             if error.errno in _TAKEN:
                 raise self._locked(pid, host) from None
             raise self._unusable(error) from error
-        os.ftruncate(fd, 0)
-        os.write(fd, f"{os.getpid()} {platform.node()}".encode())
+        try:
+            os.ftruncate(fd, 0)
+            os.write(fd, f"{os.getpid()} {platform.node()}".encode())
+        except OSError as error:
+            os.close(fd)
+            raise self._unusable(error) from error
         self._fd = fd
         _held.add(self._key)
         return self

@@ -236,7 +236,9 @@ def _make(path: Path, header: Header, durability: str) -> None:
         connection.close()
     temporary.rename(path)
     if durability == "power":
-        _sync_directory(path.parent)
+        # The file's name, and the run's own.
+        for folder in (path.parent, path.parent.parent):
+            _sync_directory(folder)
 
 
 def _sync_directory(path: Path) -> None:

@@ -4,6 +4,7 @@ It reads the journal, so that looking never slows training, and works as well fo
 process; a last line says where the run is.
 """
 
+import contextlib
 import os
 import sys
 import threading
@@ -63,7 +64,9 @@ class TerminalView:
         line = f"The run is in {self._run_dir}"
         if is_interrupted:
             line = f"Interrupted. To go on: pbtune resume {self._run_dir}"
-        print(line, file=self._last_stream, flush=True)
+        # A terminal that was closed has nobody to be told.
+        with contextlib.suppress(OSError):
+            print(line, file=self._last_stream, flush=True)
 
     def watch(self, pause: Callable[[float], object] = time.sleep) -> Look:
         """Show a run of another process, until it has ended or its driver is gone.

@@ -3,5 +3,6 @@
 simulate.py     python -m pbtune.testing.simulate --seeds 0:1000
 simulation.py   one seed: the production driver with everything around it simulated
 options.py      what a seed expands to
+power.py        what a loss of power could take
 contracts/      what every journal, checkpoint store, executor and scheduler promises
 """

@@ -21,7 +21,7 @@ from pbtune.core.settings import Settings
 from pbtune.core.trial import Status, Trial
 from pbtune.core.verify import RecordedCalls, verify
 from pbtune.driver.loop import Driver
-from pbtune.driver.recover import Recovered, damages, recover, recover_entries
+from pbtune.driver.recover import Recovered, damages, recover, recover_entries, same
 from pbtune.driver.stops import AbstractStops
 from pbtune.errors import StorageUnwritable
 from pbtune.journal.base import Entry, ReportRow
@@ -225,10 +225,7 @@ class Simulation:
         whole = recover_entries(self.journal.entries())
         for part in (recovered, whole):
             part.state.validate()
-        parts = [
-            (repr(with_views(it.state)), it.savings.all(), it.notices) for it in (recovered, whole)
-        ]
-        if repr(parts[0]) != repr(parts[1]):
+        if not same(recovered, whole):
             self._checks.fail("what was kept folded isn't what the records fold to")
 
     def _check_state(self, recovered: Experiment) -> None:

@@ -6,7 +6,7 @@ import msgspec
 
 from pbtune.checkpoints.remote import open_store
 from pbtune.core.verify import Difference, RecordedCalls, verify
-from pbtune.driver.recover import recover_entries
+from pbtune.driver.recover import recover_entries, same
 from pbtune.journal.reader import JournalReader
 from pbtune.journal.settings_codec import decode_settings
 from pbtune.tune.urls import PATIENCE_S
@@ -16,7 +16,8 @@ class Checked(msgspec.Struct, frozen=True):
     """What was found.
 
     ``difference`` is the first decision that would be made otherwise; ``problems`` says what is
-    wrong with checkpoints that somebody needs, by id.
+    wrong with checkpoints that somebody needs, by id. ``is_kept_right``: what is kept folded beside
+    the records is what they fold to.
     """
 
     record_count: int
@@ -24,6 +25,7 @@ class Checked(msgspec.Struct, frozen=True):
     checkpoint_count: int
     difference: Difference | None
     problems: dict[str, str]
+    is_kept_right: bool = True
 
 
 def check_run(run_dir: Path) -> Checked:
@@ -36,6 +38,7 @@ def check_run(run_dir: Path) -> Checked:
     with JournalReader(run_dir) as reader, reader.snapshot():
         settings = decode_settings(str(reader.header.settings["engine"]), calls)
         entries = list(reader.entries())
+        last, folded = reader.kept()
     _state, count, difference = verify(
         settings,
         ((entry.id, entry.record) for entry in entries),
@@ -43,7 +46,9 @@ def check_run(run_dir: Path) -> Checked:
         lambda text: decode_settings(text, calls),
     )
     recovered = recover_entries(entries)
+    onwards = recover_entries((it for it in entries if it.id > last), folded)
     names = sorted(recovered.state.references)
     url = str(reader.header.settings.get("storage_url", ""))
     problems = recovered.savings.problems(names, open_store(run_dir, "process", url, PATIENCE_S))
-    return Checked(len(entries), count, len(names), difference, problems)
+    is_kept_right = same(recovered, onwards)
+    return Checked(len(entries), count, len(names), difference, problems, is_kept_right)

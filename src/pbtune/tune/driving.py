@@ -112,8 +112,11 @@ def _driven(
             with interrupt.watching():
                 state = driver.run(first)
         finally:
-            watching.stop(is_interrupted=interrupt())
-            journal.close()
+            # Readers first, so that one plain file is left; but whoever looks on may fail.
+            try:
+                watching.stop(is_interrupted=interrupt())
+            finally:
+                journal.close()
     if isinstance(store, FsspecStore):
         _bring(store, state, notices)
     watching.check()

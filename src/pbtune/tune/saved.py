@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 import msgspec
 
 from pbtune.driver.run_folder import DATABASE
-from pbtune.errors import RunUnreadable
+from pbtune.errors import RunUnreadable, StorageUnwritable
 from pbtune.tune.configs import RunConfig, TuneConfig
 from pbtune.worker.by_value import dumps
 
@@ -55,6 +55,9 @@ def save(run_dir: Path, saved: Saved) -> bool:
 
     Returns:
         False if something in it can't be pickled, or is too large to be kept twice.
+
+    Raises:
+        StorageUnwritable: If it can't be written.
     """
     # The process boundary of user code: __reduce__ of the user's objects may raise anything.
     try:
@@ -64,10 +67,18 @@ def save(run_dir: Path, saved: Saved) -> bool:
     if len(payload) > PICKLE_BYTES_MAX:
         return False
     temporary = run_dir / f".{PICKLE_NAME}"
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(fd, "wb") as file:
-        file.write(payload)
-    temporary.replace(run_dir / PICKLE_NAME)
+    try:
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(fd, "wb") as file:
+            file.write(payload)
+        temporary.replace(run_dir / PICKLE_NAME)
+    except OSError as error:
+        message = (
+            f"{run_dir / PICKLE_NAME} can't be written: {error.strerror or error}. Nothing has"
+            f" begun; give a folder with some space as RunConfig(storage_path=...) or"
+            f" PBTUNE_STORAGE."
+        )
+        raise StorageUnwritable(message) from error
     return True
 
 

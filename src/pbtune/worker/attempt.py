@@ -7,8 +7,11 @@ import random
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Final, NoReturn, cast, final
+
+import msgspec
 
 from pbtune.checkpoints.store import AbstractCheckpointStore
 from pbtune.core.values import resolved
@@ -18,6 +21,7 @@ from pbtune.worker.channel import AbstractChannel
 from pbtune.worker.config import WatchedConfig
 from pbtune.worker.protocol import Begin, End, Errored, Finished, WorkerSettings
 from pbtune.worker.session import Session, Unwound
+from pbtune.worker.space import Space
 
 Trainable = Callable[[dict[str, object]], object]
 _CALLERS: Final = frozenset({__name__, "pbtune.worker.class_runner", "pbtune.tune.trainable"})
@@ -63,6 +67,7 @@ class Runner:
         self._objects = objects
         self._channel = channel
         self._store = store
+        self.space = Space(Path(settings.run_dir), channel)
         self._pid = os.getpid()
 
     @property
@@ -81,7 +86,7 @@ class Runner:
         except Unpicklable as error:
             self._channel.tell(error_message(begin, error))
             return None
-        session = Session(self._settings, begin, config, self._channel, self._store)
+        session = Session(self._settings, begin, config, self._channel, self._store, self.space)
         seed_globals(begin.seed)
         api.enter(session)
         error: BaseException | None = None
@@ -95,9 +100,18 @@ class Runner:
         if session.next_order is not None:
             return session.next_order
         if error is not None:
-            self._channel.tell(error_message(begin, error))
-        else:
-            self._channel.tell(Finished(begin.trial, begin.attempt, session.notices()))
+            return self._failed(begin, error)
+        self._channel.tell(Finished(begin.trial, begin.attempt, session.notices()))
+        return None
+
+    def _failed(self, begin: Begin, error: BaseException) -> Begin | End | None:
+        """Say how an attempt failed; for want of space not before there is some."""
+        is_lost = self.space.is_to_blame(begin, error)
+        if is_lost:
+            order = self.space.awaited(begin)
+            if order is not None:
+                return order
+        self._channel.tell(msgspec.structs.replace(error_message(begin, error), lost=is_lost))
         return None
 
     def _config(self, begin: Begin) -> dict[str, object]:

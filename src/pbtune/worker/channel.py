@@ -8,6 +8,7 @@ from typing import Final, final
 
 from pbtune.worker.protocol import (
     Asked,
+    AwaitsSpace,
     Begin,
     Begun,
     End,
@@ -28,7 +29,7 @@ class AbstractChannel(ABC):
     """The worker's end."""
 
     @abstractmethod
-    def stream(self, message: Streamed | Begun) -> None:
+    def stream(self, message: Streamed | Begun | AwaitsSpace) -> None:
         """Send one way; returns at once unless the driver is far behind."""
 
     @abstractmethod
@@ -59,7 +60,7 @@ class PipeChannel(AbstractChannel):
         self._poll = select.poll()
         self._poll.register(control, select.POLLIN)
 
-    def stream(self, message: Streamed | Begun) -> None:
+    def stream(self, message: Streamed | Begun | AwaitsSpace) -> None:
         """See the base class."""
         data = framed(message)
         try:

@@ -13,10 +13,11 @@ import signal
 import socket
 import sys
 import threading
+from functools import partial
 from io import TextIOWrapper
 from mmap import mmap
 from pathlib import Path
-from typing import Any, Final, cast, final
+from typing import Any, Final, NoReturn, cast, final
 
 import msgspec
 
@@ -83,8 +84,7 @@ def serve(
             channel.stream(Begun(0))
             continue
         channel.stream(Begun(order.attempt))
-        surroundings.redirect(Path(settings.run_dir, order.trial), settings.log_names)
-        following = runner.run(order)
+        following = begun(order, runner, surroundings, settings) or runner.run(order)
         gc.collect()
         if runner.holds_object:
             # Its threads, children and environment are its own affair.
@@ -96,6 +96,33 @@ def serve(
             # The driver ends this process; until then it must not begin what it was ordered.
             while True:
                 channel.next_order()
+
+
+@final
+class _Superseded(Exception):
+    """Another order came before the attempt could begin."""
+
+
+def begun(
+    order: Begin, runner: Runner, surroundings: "Surroundings", settings: WorkerSettings
+) -> Begin | End | None:
+    """Send the attempt's output to its trial's logs, as soon as there is space for them.
+
+    Returns:
+        An order that came meanwhile.
+    """
+
+    def superseded(another: Begin | End) -> NoReturn:
+        raise _Superseded(another)
+
+    redirect = partial(
+        surroundings.redirect, Path(settings.run_dir, order.trial), settings.log_names
+    )
+    try:
+        runner.space.retried(order, redirect, superseded)
+    except _Superseded as why:
+        return cast("Begin | End", why.args[0])
+    return None
 
 
 @final

@@ -5,7 +5,7 @@ configs, to its own workers); nothing that a worker sends can run code in the dr
 
     driver ──Begin │ Proceed │ End──────────────────► worker       control: watched by the driver
     driver ◄──────────Asked │ Finished │ Errored │ Unfit── worker
-    driver ◄──────────────────────Streamed │ Begun──── worker      stream: read on a tick
+    driver ◄──────────Streamed │ Begun │ AwaitsSpace── worker      stream: read on a tick
 """
 
 import struct
@@ -124,7 +124,11 @@ class Finished(msgspec.Struct, frozen=True, array_like=True, tag=13):
 
 
 class Errored(msgspec.Struct, frozen=True, array_like=True, tag=14):
-    """The user's function raised. ``fatal``: every trial would."""
+    """The user's function raised.
+
+    ``fatal``: every trial would. ``lost``: for want of space, so that it is no failure of the
+    trial's.
+    """
 
     trial: str
     attempt: int
@@ -132,6 +136,7 @@ class Errored(msgspec.Struct, frozen=True, array_like=True, tag=14):
     message: str
     traceback: str
     fatal: bool = False
+    lost: bool = False
 
 
 class Unfit(msgspec.Struct, frozen=True, array_like=True, tag=15):
@@ -159,8 +164,15 @@ class Died(msgspec.Struct, frozen=True, array_like=True, tag=17):
     lost: bool = False
 
 
-Said = Streamed | Asked | Finished | Errored | Unfit | Begun
-Message = Streamed | Asked | Finished | Errored | Died
+class AwaitsSpace(msgspec.Struct, frozen=True, array_like=True, tag=18):
+    """The disk is full, and the attempt waits for space; said once a second."""
+
+    trial: str
+    attempt: int
+
+
+Said = Streamed | Asked | Finished | Errored | Unfit | Begun | AwaitsSpace
+Message = Streamed | Asked | Finished | Errored | Died | AwaitsSpace
 
 _encoder = msgspec.msgpack.Encoder()
 decode_said: Final = msgspec.msgpack.Decoder(Said).decode

@@ -4,15 +4,14 @@ A report that the lease lets pass is encoded, sent one way, and returns; one tha
 the driver's verdict, which may be to leave the function (``Unwound``).
 """
 
-import errno
 import os
 import shutil
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Final, cast, final
+from typing import Final, NoReturn, cast, final
 
 from pbtune.checkpoints.checkpoint import Checkpoint
 from pbtune.checkpoints.store import AbstractCheckpointStore, Committed
@@ -24,12 +23,11 @@ from pbtune.worker.channel import AbstractChannel
 from pbtune.worker.config import WatchedConfig
 from pbtune.worker.host import this_host
 from pbtune.worker.protocol import Asked, Begin, End, Proceed, Streamed, Unfit, WorkerSettings
+from pbtune.worker.space import Space, says_full
 
 SWALLOWED_COUNT_MAX: Final = 3
 """Interrupts that a function may swallow before its process is given up."""
 _MISSING: Final = object()
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
-_FULL_RETRY_S: Final = 1.0
 _FORESEEN: Final = frozenset({"training_iteration", "time_total_s", "done"})
 """Keys whose next value is known, or can't be."""
 _INT_MIN, _INT_MAX = -(1 << 63), (1 << 64) - 1
@@ -82,6 +80,7 @@ class Session:
         config: The config that the user's function is called with.
         channel: The way to the driver.
         store: Where checkpoints are committed.
+        space: Waits for space in the run's folder; one of its own if left out.
     """
 
     def __init__(
@@ -91,6 +90,7 @@ class Session:
         config: Mapping[str, object],
         channel: AbstractChannel,
         store: AbstractCheckpointStore,
+        space: Space | None = None,
     ) -> None:
         self.settings = settings
         self.begin = begin
@@ -98,6 +98,7 @@ class Session:
         self.next_order: Begin | End | None = None
         self._channel = channel
         self._store = store
+        self._space = space or Space(Path(settings.run_dir), channel)
         self._pid = os.getpid()
         self._step = begin.step
         self._time_total_s = begin.time_total_s
@@ -197,12 +198,15 @@ class Session:
     def new_checkpoint(self) -> Iterator[str]:
         """See ``api.new_checkpoint``."""
         self._check_caller()
-        folder = self._store.stage(self.begin.trial)
+        stage = partial(self._store.stage, self.begin.trial)
+        folder = self._space.retried(self.begin, stage, self._unwind)
         self._staged[str(folder)] = folder
         try:
             yield str(folder)
-        except BaseException:
+        except BaseException as error:
             if self._staged.pop(str(folder), None) is not None:
+                # What filled the disk is gone in a moment, and would fill it again.
+                self._space.has_filled_up |= says_full(error) is not None
                 self._store.discard(folder)
             raise
 
@@ -304,30 +308,14 @@ class Session:
             raise CheckpointMissing(message)
         staged = self._staged.pop(checkpoint.path, None)
         if staged is not None:
-            committed = self._store.commit_staged(trial, staged, self._number)
+            commit = partial(self._store.commit_staged, trial, staged, self._number)
         else:
-            committed = self._copied(trial, Path(checkpoint.path))
+            source = Path(checkpoint.path)
+            commit = partial(self._store.commit_directory, trial, source, self._number)
+        committed = self._space.retried(self.begin, commit, self._unwind)
         self._number = committed.number + 1
         self._checkpoint = committed.id
         return committed
-
-    def _copied(self, trial: str, source: Path) -> Committed:
-        """The committed copy of a directory; a full disk is waited for."""
-        is_told = False
-        while True:
-            try:
-                return self._store.commit_directory(trial, source, self._number)
-            except OSError as error:
-                if error.errno not in _FULL:
-                    raise
-                if not is_told:
-                    text = f"the disk is full: {trial} waits for space to save its checkpoint"
-                    print(text, file=sys.stderr, flush=True)  # noqa: T201  into the trial's log
-                    is_told = True
-            time.sleep(_FULL_RETRY_S)
-            order = self._channel.poll()
-            if order is not None:
-                self._unwind(order)
 
     def _ask(
         self,
@@ -360,6 +348,6 @@ class Session:
         self._time_total_s = total_s
         self._running_since_s = time.monotonic()
 
-    def _unwind(self, order: Begin | End) -> None:
+    def _unwind(self, order: Begin | End) -> NoReturn:
         self.next_order = order
         raise Unwound(0)

@@ -303,7 +303,9 @@ class AbstractPopulation(AbstractScheduler, frozen=True):
             return Skipped(trial.id, f"{donor.id} is no further on than the last copies began")
         explored = self.explored(experiment, trial, rank, objective, proposed)
         # A member's own rank here is the one before this report: only a pin leads back to it.
-        from_pin = rank != donor.rank or donor.id == trial.id
+        # By the checkpoint: a state that was read back has two objects for one and the same report.
+        is_last = donor.rank is not None and donor.rank.checkpoint == rank.checkpoint
+        from_pin = not is_last or donor.id == trial.id
         return exploited(trial, (donor.id, rank), explored, from_pin=from_pin)
 
 

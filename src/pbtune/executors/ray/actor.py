@@ -28,9 +28,10 @@ from pbtune.version import __version__
 from pbtune.worker.attempt import Runner, error_message
 from pbtune.worker.channel import AbstractChannel
 from pbtune.worker.payload import unpacked
-from pbtune.worker.process import STORAGE_THREADS, Job, Surroundings
+from pbtune.worker.process import STORAGE_THREADS, Job, Surroundings, begun
 from pbtune.worker.protocol import (
     Asked,
+    AwaitsSpace,
     Begin,
     Begun,
     End,
@@ -81,7 +82,7 @@ class Mailbox(AbstractChannel):
         self._is_urgent = False
         self._put_count = 0
 
-    def stream(self, message: Streamed | Begun) -> None:
+    def stream(self, message: Streamed | Begun | AwaitsSpace) -> None:
         """Keep it for the next fetch."""
         self._said.append(framed(message))
         while len(self._said) > OUTBOX_COUNT_MAX:
@@ -254,8 +255,7 @@ class SlotActor:
             self._parcels.unpack(order.checkpoint)
             if self._own_dir is not None and isinstance(store, FsspecStore):
                 store.keep_only(order.checkpoint)
-            surroundings.redirect(Path(settings.run_dir, order.trial), settings.log_names)
-            following = runner.run(order)
+            following = begun(order, runner, surroundings, settings) or runner.run(order)
             gc.collect()
             if runner.holds_object:
                 surroundings.flush()
