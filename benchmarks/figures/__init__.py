@@ -6,6 +6,7 @@ from benchmarks.figures import (
     exploits,
     first_report,
     imports,
+    ray_executor,
     reports,
     thousand,
 )
@@ -20,4 +21,5 @@ FIGURES: tuple[Figure, ...] = (
     first_report.FIGURE,
     decisions.FIGURE,
     thousand.FIGURE,
+    ray_executor.FIGURE,
 )

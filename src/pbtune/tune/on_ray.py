@@ -39,11 +39,14 @@ def slots_on_ray(trainable: object, machine: Machine, configs: Iterable[dict[str
     return Slots(total, slot_count(found, request), (), threads, request.bundles, request.strategy)
 
 
-def ray_executor(job: Job, slots: Slots, slots_max: int | None, conduct: Conduct) -> RayExecutor:
-    """The executor of a run."""
+def ray_executor(
+    job: Job, slots: Slots, slots_max: int | None, wanted: int, conduct: Conduct
+) -> RayExecutor:
+    """The executor of a run; ``wanted`` slots start at once, if there are as many."""
     placing = Placing(
         Request(slots.bundles, slots.strategy),
         slots_max,
         storage_is_shared=bool(job.settings.storage_url),
+        wanted=wanted,
     )
     return RayExecutor(pickled(job), Path(job.settings.run_dir), placing, conduct)

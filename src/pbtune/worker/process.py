@@ -13,10 +13,11 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from io import TextIOWrapper
 from mmap import mmap
 from pathlib import Path
-from typing import Any, Final, cast, final
+from typing import Any, Final, NoReturn, cast, final
 
 import msgspec
 
@@ -72,9 +73,21 @@ def work(control: socket.socket, stream_fd: int, payload: mmap) -> None:
 
 
 def serve(
-    channel: PipeChannel, runner: Runner, surroundings: "Surroundings", settings: WorkerSettings
-) -> None:
-    """Run one order after the other."""
+    channel: PipeChannel,
+    runner: Runner,
+    surroundings: "Surroundings",
+    settings: WorkerSettings,
+    prepare: Callable[[Begin], None] | None = None,
+) -> NoReturn:
+    """Run one order after the other.
+
+    Args:
+        channel: The way to the driver.
+        runner: Runs attempts.
+        surroundings: What is put back after each of them.
+        settings: What all attempts have in common.
+        prepare: Called before each attempt, when the one before it has been left.
+    """
     following: Begin | End | None = None
     while True:
         order = channel.next_order() if following is None else following
@@ -83,6 +96,8 @@ def serve(
             channel.stream(Begun(0))
             continue
         channel.stream(Begun(order.attempt))
+        if prepare is not None:
+            prepare(order)
         surroundings.redirect(Path(settings.run_dir, order.trial), settings.log_names)
         following = runner.run(order)
         gc.collect()

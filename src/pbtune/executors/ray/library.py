@@ -1,5 +1,6 @@
 """Ray itself: an extra, so it is imported when a run asks for it."""
 
+import contextlib
 import importlib
 import re
 import sys
@@ -8,6 +9,14 @@ from typing import Any, Final
 from pbtune.errors import EnvironmentFault, SettingsError
 
 VERSION_MIN: Final = (2, 54)
+_SERIALISED: Final = (
+    "numpy",
+    "pyarrow",
+    "pyarrow.json",
+    "pydantic.main",
+    "pydantic.v1",
+    "starlette.datastructures",
+)
 _EXTRA: Final = "pip install 'pbtune[ray]'"
 
 
@@ -39,6 +48,13 @@ def check_version(version: str) -> None:
         least = ".".join(map(str, VERSION_MIN))
         message = f'executor="ray" needs Ray >= {least}, not {version}: {_EXTRA}'
         raise SettingsError(message)
+
+
+def preload() -> None:
+    """Import what Ray imports when it first serialises something; meanwhile a cluster starts."""
+    for name in _SERIALISED:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
 
 
 def part(name: str) -> Any:  # noqa: ANN401  a module
