@@ -36,7 +36,7 @@ format: .venv/.ready ## put the code in form
 bench: .venv/.ready ## the figures, beside a hand-written loop (and Ray Tune after bench-ray)
 	$(BIN)/python -m benchmarks
 
-WITH_RAY := tests/executors/ray tests/checkpoints/test_remote.py
+WITH_RAY := tests/executors/ray tests/checkpoints/test_remote.py tests/tune/test_s3.py
 # Ray and a server of S3's protocol: the comparison and the tests of clusters need them, nothing else.
 .venv-ray/.ready: pyproject.toml
 	test -x .venv-ray/bin/python || $(PYTHON) -m venv .venv-ray

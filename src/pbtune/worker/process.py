@@ -21,14 +21,15 @@ from typing import Any, Final, NoReturn, cast, final
 
 import msgspec
 
-from pbtune.checkpoints.remote import open_store
+from pbtune.checkpoints.remote_store import open_store
 from pbtune.worker.attempt import Runner, Trainable, error_message
 from pbtune.worker.channel import PipeChannel
 from pbtune.worker.payload import unpacked
 from pbtune.worker.protocol import LOG_NAME, Begin, Begun, End, Unfit, WorkerSettings
+from pbtune.worker.uploading import THREAD, UploadingChannel, uploading
 
-STORAGE_THREADS: Final = ("fsspecIO", "asyncio_")
-"""What fsspec starts when it is first used: it belongs to the worker, not to an attempt."""
+STORAGE_THREADS: Final = ("fsspecIO", "asyncio_", THREAD)
+"""What uploads start when there is a first one: it belongs to the worker, not to an attempt."""
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -64,16 +65,17 @@ def work(control: socket.socket, stream_fd: int, payload: mmap) -> None:
     store = open_store(Path(settings.run_dir), settings.durability, settings.storage_url)
     if settings.storage_url:
         surroundings.ignored = STORAGE_THREADS
-    runner = Runner(job.settings, job.trainable, job.objects, channel, store)
+    talking = uploading(channel, store)
+    runner = Runner(job.settings, job.trainable, job.objects, talking, store)
     # What exists now lives as long as the process: collecting after an attempt then costs
     # microseconds, not the 1.7 ms that a heap with numpy takes.
     gc.collect()
     gc.freeze()
-    serve(channel, runner, surroundings, job.settings)
+    serve(talking, runner, surroundings, job.settings)
 
 
 def serve(
-    channel: PipeChannel,
+    channel: PipeChannel | UploadingChannel,
     runner: Runner,
     surroundings: "Surroundings",
     settings: WorkerSettings,

@@ -8,6 +8,7 @@ import pytest
 from pbtune import tune
 from pbtune.core.lease import Rule
 from pbtune.core.plan import Running
+from pbtune.errors import EnvironmentFault
 from pbtune.testing.contracts.executors import ExecutorContract
 from pbtune.worker.protocol import Asked, Died, Errored, Finished
 
@@ -120,6 +121,43 @@ def test_a_slot_has_what_it_asked_for(on_ray, drive, start):
     harness.executor.do(start(1))
     harness.until(Finished)
     assert harness.metrics() == [{"CPU": 0.5, "licence": 1.0}]
+
+
+def test_slots_share_a_gpu(on_ray, drive, start):
+    def train(config):
+        tune.report({"gpu": os.environ["CUDA_VISIBLE_DEVICES"]})
+
+    harness = drive(on_ray(train, bundle={"CPU": 0.5, "GPU": 0.5}, slots=None))
+    assert harness.executor.slot_count == 2
+    harness.executor.do(start(1))
+    harness.until(Finished)
+    assert harness.metrics() == [{"gpu": "0"}]
+
+
+def test_an_actor_that_cant_reach_the_driver_says_what_it_tried(on_ray, drive, start, elsewhere):
+    elsewhere(socket_path="/nonexistent/driver", addresses=(("127.0.0.1", 9),))
+    harness = drive(on_ray(lambda config: None))
+    harness.executor.do(start(1))
+    # Its order has gone to a second actor by itself.
+    died = harness.until(Died)
+    assert died.lost
+    assert "127.0.0.1:9 (" in died.message
+    harness.executor.do(start(2))
+    with pytest.raises(EnvironmentFault, match=r"driver \(.*127\.0\.0\.1:9 .*run it on a node of"):
+        harness.until(Died)
+
+
+def test_over_the_network_it_is_the_same(on_ray, drive, start, go_on, elsewhere):
+    elsewhere(socket_path="/nonexistent/driver")
+
+    def train(config):
+        for number in range(2_000):
+            tune.report({"x": number})
+
+    harness = drive(on_ray(train), go_on())
+    harness.executor.do(start(1, AT_ONE))
+    harness.until(Finished)
+    assert harness.metrics() == [{"x": number} for number in range(2_000)]
 
 
 def test_a_stop_reaches_a_function_between_its_reports(on_ray, drive, start, stop, tmp_path):

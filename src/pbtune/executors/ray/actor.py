@@ -14,7 +14,7 @@ from typing import Any, Final, NoReturn, cast, final
 
 import msgspec
 
-from pbtune.checkpoints.remote import FsspecStore, open_store
+from pbtune.checkpoints.remote_store import FsspecStore, open_store
 from pbtune.checkpoints.store import AbstractCheckpointStore, LocalStore
 from pbtune.executors.ray import library
 from pbtune.executors.ray.handshake import Introduction, Place, dial
@@ -25,6 +25,7 @@ from pbtune.worker.channel import PipeChannel
 from pbtune.worker.payload import unpacked
 from pbtune.worker.process import STORAGE_THREADS, Job, Surroundings, serve
 from pbtune.worker.protocol import Begin, WorkerSettings
+from pbtune.worker.uploading import uploading
 
 _KILLED_S: Final = 5.0
 
@@ -70,7 +71,8 @@ class SlotActor:
         settings, store = self._settled(job.settings, shares_folder=shares_folder)
         if settings.storage_url:
             surroundings.ignored += STORAGE_THREADS
-        runner = Runner(settings, job.trainable, job.objects, channel, store)
+        talking = uploading(channel, store)
+        runner = Runner(settings, job.trainable, job.objects, talking, store)
         gc.collect()
         gc.freeze()
 
@@ -79,7 +81,7 @@ class SlotActor:
             if self._own_dir is not None and isinstance(store, FsspecStore):
                 store.keep_only(begin.checkpoint)
 
-        serve(channel, runner, surroundings, settings, prepare)
+        serve(talking, runner, surroundings, settings, prepare)
 
     def _settled(
         self, settings: WorkerSettings, *, shares_folder: bool

@@ -65,16 +65,18 @@ def connect(address: str | None, amounts: Amounts) -> bool:
     preload.start()
     try:
         ray.init(configure_logging=False, **options)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         unequal = library.unequal_versions(error)
         if unequal is not None:
             raise unequal from error
         message = (
             f"Ray can't be reached at address={address!r}: {error}. Start a cluster with `ray"
-            f" start --head`, or leave address out to use this machine alone"
+            f" start --head`, give its token as RAY_AUTH_TOKEN if it has one, or leave address out"
+            f" to use this machine alone"
         )
         raise EnvironmentFault(message) from error
-    preload.join()
+    finally:
+        preload.join()
     return True
 
 
