@@ -189,6 +189,17 @@ def test_what_one_attempt_lost_is_no_fault_of_the_next(rig):
     assert rig.heard(1) == [Begun(2)]
 
 
+def test_an_upload_that_fails_after_the_next_attempt_began_is_not_its_fault(rig):
+    rig.failure = PermissionError("no such bucket")
+    rig.channel.stream(rig.streamed(1))
+    rig.channel.stream(Begun(2))
+    rig.gate.set()
+    assert rig.heard(1) == [Begun(2)]
+    rig.channel.settle()
+    rig.channel.stream(rig.streamed(2, saves=False))
+    assert len(rig.heard(1)) == 1
+
+
 def test_within_an_attempt_numbers_are_looked_up_once(rig, monkeypatch):
     looks = []
     names = Remote.names

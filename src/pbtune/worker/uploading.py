@@ -39,12 +39,15 @@ class UploadingChannel(AbstractChannel):
     Args:
         inner: The way to the driver.
         store: Where checkpoints are committed; told to leave the uploads to this.
+
+    Attributes:
+        store: As given.
     """
 
     def __init__(self, inner: PipeChannel, store: FsspecStore) -> None:
         store.defer()
         self._inner = inner
-        self._store = store
+        self.store = store
         self._changed = threading.Condition()
         self._waiting: deque[Streamed | Begun] = deque()
         self._error: BaseException | None = None
@@ -57,7 +60,7 @@ class UploadingChannel(AbstractChannel):
             if isinstance(message, Begun):
                 # Of the attempt before; nothing of what was lost has been counted.
                 self._error = None
-                self._store.forget_numbers()
+                self.store.forget_numbers()
             self._raise()
             if is_late:
                 self._changed.wait_for(lambda: sum(map(_names, self._waiting)) < PENDING_MAX)
@@ -84,8 +87,13 @@ class UploadingChannel(AbstractChannel):
         if error is not None:
             raise error
         if message.checkpoint is not None:
-            self._store.upload(message.checkpoint)
+            self.store.upload(message.checkpoint)
         return self._inner.ask(message)
+
+    def settle(self) -> None:
+        """Wait until nothing waits, whatever became of it: before the cache is emptied."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._waiting)
 
     def poll(self) -> Begin | End | None:
         """See the base class."""
@@ -120,13 +128,14 @@ class UploadingChannel(AbstractChannel):
             checkpoint = message.checkpoint if isinstance(message, Streamed) else None
             try:
                 if checkpoint is not None:
-                    self._store.upload(checkpoint)
+                    self.store.upload(checkpoint)
             # The boundary of the storage's library: raised where the user's function reports.
             except Exception as error:  # noqa: BLE001
                 print(f"{error}", file=sys.stderr, flush=True)  # noqa: T201  the trial's log
                 with self._changed:
-                    self._error = error
                     kept = [it for it in self._waiting if isinstance(it, Begun)]
+                    # Behind a beginning the attempt that lost something is over.
+                    self._error = None if kept else error
                     self._waiting = deque(kept)
                     self._changed.notify_all()
                 continue

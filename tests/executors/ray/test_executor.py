@@ -9,6 +9,7 @@ from pbtune import tune
 from pbtune.core.lease import Rule
 from pbtune.core.plan import Running
 from pbtune.errors import EnvironmentFault
+from pbtune.executors.ray import library
 from pbtune.testing.contracts.executors import ExecutorContract
 from pbtune.worker.protocol import Asked, Died, Errored, Finished
 
@@ -144,6 +145,27 @@ def test_an_actor_that_cant_reach_the_driver_says_what_it_tried(on_ray, drive, s
     assert "127.0.0.1:9 (" in died.message
     harness.executor.do(start(2))
     with pytest.raises(EnvironmentFault, match=r"driver \(.*127\.0\.0\.1:9 .*run it on a node of"):
+        harness.until(Died)
+
+
+def test_actors_that_cant_be_made_end_the_run_with_the_reason(on_ray, drive, start, monkeypatch):
+    from pbtune.executors.ray import handle
+
+    class Unmade:
+        def __init__(self):
+            message = "no module named pbtune"
+            raise ModuleNotFoundError(message)
+
+        def serve(self, payload, place):
+            """Never called."""
+
+    Unmade.__module__ = "__main__"
+    monkeypatch.setattr(handle, "_remote", lambda: library.ray().remote(Unmade))
+    harness = drive(on_ray(lambda config: None))
+    harness.executor.do(start(1))
+    assert "no module named pbtune" in harness.until(Died).message
+    harness.executor.do(start(2))
+    with pytest.raises(EnvironmentFault, match=r"can't start on .* no module named pbtune"):
         harness.until(Died)
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final, NoReturn, cast, final
 
 import msgspec
 
-from pbtune.checkpoints.remote_store import FsspecStore, open_store
+from pbtune.checkpoints.remote_store import open_store
 from pbtune.checkpoints.store import AbstractCheckpointStore, LocalStore
 from pbtune.executors.ray import library
 from pbtune.executors.ray.handshake import Introduction, Place, dial
@@ -25,7 +25,7 @@ from pbtune.worker.channel import PipeChannel
 from pbtune.worker.payload import unpacked
 from pbtune.worker.process import STORAGE_THREADS, Job, Surroundings, serve
 from pbtune.worker.protocol import Begin, WorkerSettings
-from pbtune.worker.uploading import uploading
+from pbtune.worker.uploading import UploadingChannel, uploading
 
 _KILLED_S: Final = 5.0
 
@@ -78,8 +78,9 @@ class SlotActor:
 
         def prepare(begin: Begin) -> None:
             self._parcels.unpack(begin.checkpoint)
-            if self._own_dir is not None and isinstance(store, FsspecStore):
-                store.keep_only(begin.checkpoint)
+            if self._own_dir is not None and isinstance(talking, UploadingChannel):
+                talking.settle()
+                talking.store.keep_only(begin.checkpoint)
 
         serve(talking, runner, surroundings, settings, prepare)
 

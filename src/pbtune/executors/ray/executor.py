@@ -8,12 +8,12 @@ from typing import Final, final
 import msgspec
 
 from pbtune.core.plan import Command, Continue, Running, Start, Stop
-from pbtune.errors import EnvironmentFault
 from pbtune.executors.base import AbstractExecutor, Turn
 from pbtune.executors.inline import begin_order
 from pbtune.executors.processes.executor import TICK_S, Conduct
 from pbtune.executors.ray import library
 from pbtune.executors.ray.cluster import Node, Request, slot_count
+from pbtune.executors.ray.deaths import Births, death, is_unborn
 from pbtune.executors.ray.door import Visitor
 from pbtune.executors.ray.handle import Ended, Handle
 from pbtune.executors.ray.inbox import Inbox
@@ -24,8 +24,6 @@ from pbtune.worker.protocol import Begin, Died, End, Message, Proceed
 
 BROKEN_S: Final = 5.0
 """How long Ray may take to say why an actor's connection ended."""
-UNREACHED_MAX: Final = 3
-"""Actors in a row that may fail to reach the driver before the run gives up."""
 _LEAVE_S: Final = 5.0
 _INLINE_BYTES_MAX: Final = 50_000
 """A larger job goes to each node once, through Ray's object store."""
@@ -74,7 +72,7 @@ class RayExecutor(AbstractExecutor):
         self._worker_count = 0
         self._capacity = self._capacity_of(self._reception.nodes)
         self._sent_again: set[tuple[str, int]] = set()
-        self._unreached_count = 0
+        self._births = Births()
         self._next_tick_s = 0.0
         self._is_closed = False
         for slot in range(min(self._capacity, self._placing.wanted)):
@@ -255,7 +253,7 @@ class RayExecutor(AbstractExecutor):
             visitor.line.close()
             return []
         handle = self._handles[slot]
-        self._unreached_count = 0
+        self._births.succeeded()
         begin, handle.first = handle.first, None
         if visitor.introduction.pbtune != __version__:
             visitor.line.close()
@@ -283,8 +281,8 @@ class RayExecutor(AbstractExecutor):
             # What it said before is in the pipe, and outlives it.
             messages = talk.understood(handle.line.read_control() + handle.line.read_stream())
         self._give_up(slot)
-        if isinstance(error, ConnectionError) and handle.line is None:
-            self._check_reach(error)
+        if handle.line is None and is_unborn(error):
+            self._births.failed(error)
         if talk.trial is None:
             return messages
         begin = talk.unanswered
@@ -296,20 +294,6 @@ class RayExecutor(AbstractExecutor):
             self._begin(self._spawn(slot), begin)
             return messages
         return [*messages, Died(talk.trial, talk.attempt, death(error, lost=lost), lost)]
-
-    def _check_reach(self, error: ConnectionError) -> None:
-        """Give up if it seems that no actor ever reaches this process.
-
-        Raises:
-            EnvironmentFault: If several in a row couldn't.
-        """
-        self._unreached_count += 1
-        if self._unreached_count >= UNREACHED_MAX:
-            message = (
-                f"{error}. Actors connect to the driver: run it on a node of the cluster, or let"
-                f" them through to it"
-            )
-            raise EnvironmentFault(message)
 
     def _settled(self) -> list[Message]:
         """Give up what waits for a place that is gone: its trial can have another's."""
@@ -383,14 +367,3 @@ class RayExecutor(AbstractExecutor):
         self._reception.close()
         self._inbox.close()
         return messages
-
-
-def death(error: BaseException, *, lost: bool) -> str:
-    """What Ray says about the end of an actor, in one line."""
-    text = str(error).strip()
-    reason = next(
-        (line.strip() for line in text.splitlines() if "died" in line or "killed" in line), text
-    )
-    if lost:
-        return f"its Ray node was lost ({type(error).__name__}): {reason}"
-    return f"its Ray actor died ({type(error).__name__}): {reason}"

@@ -10,6 +10,7 @@ from typing import Final, final
 from pbtune.errors import EnvironmentFault
 from pbtune.executors.ray import library
 from pbtune.executors.ray.cluster import nodes, own_address
+from pbtune.executors.ray.deaths import is_unborn
 from pbtune.executors.ray.door import LOOPBACK, Door
 from pbtune.executors.ray.handshake import Introduction, Place
 
@@ -77,7 +78,7 @@ class Reception:
     def is_lost(self, who: Introduction | None, error: BaseException) -> bool:
         """Whether an actor's node went, rather than its process: no fault of the trial's."""
         exceptions = library.ray().exceptions
-        if isinstance(error, (exceptions.ActorUnavailableError, ConnectionError)):
+        if isinstance(error, exceptions.ActorUnavailableError) or is_unborn(error):
             return True
         if getattr(error, "preempted", False) or "node has died" in str(error):
             return True
