@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test soak check format bench bench-ray clean
+.PHONY: help demo test test-ray soak check format bench bench-ray clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -37,9 +37,18 @@ format: .venv/.ready ## put the code in form
 bench: .venv/.ready ## the figures, beside a hand-written loop (and Ray Tune after bench-ray)
 	$(BIN)/python -m benchmarks
 
-bench-ray: ## a virtual environment with Ray Tune, for `make bench` to compare with
+WITH_RAY := tests/executors/ray tests/checkpoints/test_remote.py tests/tune/test_s3.py
+# Ray and a server of S3's protocol: the comparison and the tests of clusters need them, nothing else.
+.venv-ray/.ready: pyproject.toml
 	test -x .venv-ray/bin/python || $(PYTHON) -m venv .venv-ray
-	.venv-ray/bin/python -m pip install --quiet --disable-pip-version-check 'ray[tune]==2.60.*' numpy
+	.venv-ray/bin/python -m pip install --quiet --disable-pip-version-check --retries 10 \
+		'ray[tune]==2.60.*' --editable '.[dev-ray]'
+	touch $@
 
-clean: ## forget the virtual environment and all runs of this folder
-	rm -rf .venv pbtune_results .pytest_cache .ruff_cache
+test-ray: .venv-ray/.ready ## tests on Ray clusters and on a server of S3's protocol
+	.venv-ray/bin/python -m pytest -q $(WITH_RAY)
+
+bench-ray: .venv-ray/.ready ## an environment with Ray Tune, for `make bench` to compare with
+
+clean: ## forget the virtual environments and all runs of this folder
+	rm -rf .venv .venv-ray pbtune_results .pytest_cache .ruff_cache

@@ -6,6 +6,7 @@ from benchmarks.figures import (
     exploits,
     first_report,
     imports,
+    ray_executor,
     reports,
     resumes,
     thousand,
@@ -25,4 +26,5 @@ FIGURES: tuple[Figure, ...] = (
     views.OPENING,
     views.READING,
     resumes.FIGURE,
+    ray_executor.FIGURE,
 )

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pbtune.checkpoints.remote import FsspecStore, Remote
+from pbtune.checkpoints.remote import Remote
+from pbtune.checkpoints.remote_store import FsspecStore
 from pbtune.errors import CheckpointMissing, SettingsError, StorageUnreachable
 from pbtune.testing.contracts import CheckpointStoreContract
 

@@ -6,9 +6,10 @@ import pytest
 
 import pbtune
 from pbtune import tune
-from pbtune.errors import EngineBug, NotInPbtune, SettingsError
+from pbtune.errors import EngineBug, EnvironmentFault, NotInPbtune, SettingsError
 from pbtune.executors.ray import library
 from pbtune.executors.ray.cluster import SLOTS_MAX, Node, Request, check_feasible, slot_count
+from pbtune.executors.ray.deaths import UNREACHED_MAX, Births, death
 from pbtune.executors.ray.weights import free_number, read_tree, write_tree
 
 TWO = [Node("a", {"CPU": 4.0, "GPU": 1.0}), Node("b", {"CPU": 3.0})]
@@ -131,3 +132,23 @@ def test_a_name_that_a_lost_attempt_left_is_not_given_again(tmp_path):
     assert free_number(tmp_path, "t0", 3) == 8
     assert free_number(tmp_path, "t0", 12) == 12
     assert free_number(tmp_path, "t1", 3) == 3
+
+
+def test_the_reason_is_found_in_what_ray_tells_of_a_death():
+    error = RuntimeError("The actor died.\n\tclass_name: SlotActor\nIts node died.")
+    assert death(error, lost=False) == "its Ray actor died (RuntimeError): The actor died."
+    assert death(error, lost=True) == "its Ray node was lost (RuntimeError): The actor died."
+    error = ConnectionError("Ray's traceback:\n  File ...\nConnectionError: no way to the driver")
+    assert death(error, lost=False).endswith("ConnectionError: no way to the driver")
+
+
+def test_actors_that_never_begin_end_the_run_unless_one_does():
+    births = Births()
+    for _ in range(2):
+        for _ in range(UNREACHED_MAX - 1):
+            births.failed(ConnectionError("no way to 10.0.0.1:1"))
+        births.succeeded()
+    for _ in range(UNREACHED_MAX - 1):
+        births.failed(ConnectionError("no way to 10.0.0.1:1"))
+    with pytest.raises(EnvironmentFault, match=r"no way to 10\.0\.0\.1:1\. Actors connect"):
+        births.failed(ConnectionError("no way to 10.0.0.1:1"))

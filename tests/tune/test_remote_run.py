@@ -2,15 +2,18 @@
 
 import json
 import shutil
+import time
 import uuid
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import pbtune
 from pbtune import tune
 from pbtune.checkpoints.remote import Remote
-from pbtune.errors import SettingsError, StorageUnreachable
+from pbtune.driver.remote_lock import Lease, RemoteLock
+from pbtune.errors import RunLocked, SettingsError, StorageUnreachable
 from pbtune.journal.reader import JournalReader
 from pbtune.tune.remote_run import fetched
 from pbtune.tune.schedulers import PopulationBasedTraining
@@ -142,42 +145,44 @@ def test_a_storage_that_refuses_is_named_before_anything_starts(url, monkeypatch
         tuner(url).fit()
 
 
-@pytest.fixture
-def bucket(tmp_path, monkeypatch):
-    """A bucket of a server on loopback, which worker processes find by their environment."""
-    s3fs = pytest.importorskip("s3fs", reason="S3 needs s3fs: pip install s3fs")
-    moto = pytest.importorskip("moto.server", reason="the tests' S3 needs moto[server]")
-    import fsspec.config
-
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    options = {"endpoint_url": f"http://{host}:{port}", "key": "test", "secret": "test"}
-    monkeypatch.setenv("PBTUNE_STORAGE", str(tmp_path / "local"))
-    monkeypatch.setenv("FSSPEC_S3", json.dumps(options))
-    monkeypatch.setitem(fsspec.config.conf, "s3", {**options, "skip_instance_cache": True})
-    # All servers of one process share what they hold.
-    name = f"population-{uuid.uuid4().hex[:8]}"
-    s3fs.S3FileSystem().mkdir(name)
-    yield f"s3://{name}/runs"
-    pbtune.shutdown()
-    server.stop()
+def test_a_name_that_another_machine_has_given_is_taken(url):
+    tuner(url).fit()
+    shutil.rmtree(local_root(url))
+    with pytest.warns(UserWarning, match="the name 'run' is taken: this run is 'run_1'"):
+        tuner(url).fit()
+    assert not (local_root(url) / "run").exists()
+    assert "run.db" in Remote(f"{url}/run_1").names()
 
 
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
-def test_warm_processes_keep_their_checkpoints_in_a_bucket(bucket):
-    train.__module__ = "__main__"
-    pbtune.init(executor="processes", num_cpus=2)
-    results = tuner(bucket).fit()
-    assert not results.errors
-    run_dir = local_root(bucket) / "run"
-    assert there(bucket) == named(run_dir) != set()
-    with JournalReader(run_dir) as reader:
-        kinds = [type(entry.record).__name__ for entry in reader.entries()]
-    assert "Failed" not in kinds
-    assert "Exploited" in kinds
-    shutil.rmtree(local_root(bucket))
-    again = tune.Tuner.restore(f"{bucket}/run", num_samples=4).fit()
-    assert len(again) == 4
-    assert not again.errors
+def test_a_run_that_another_machine_drives_is_refused_before_anything_is_written(url, monkeypatch):
+    tuner(url).fit()
+    before = Remote(f"{url}/run").read("run.db")
+    restored = tune.Tuner.restore(f"{url}/run", num_samples=4)
+    with RemoteLock(Remote(f"{url}/run")):
+        # It would be watched for a sign of life.
+        monkeypatch.setattr(RemoteLock, "_is_free", lambda *_: False)
+        with pytest.raises(RunLocked, match="is working on the run memory"):
+            restored.fit()
+    assert Remote(f"{url}/run").read("run.db") == before
+
+
+@pytest.mark.filterwarnings(
+    "ignore:a checkpoint that nobody needs", "ignore:the journal's backup waits"
+)
+def test_a_driver_that_lost_its_run_stops_and_deletes_nothing(url, monkeypatch):
+    lease = Lease("another", "node-7", 42, "elsewhere", 1, time.time())
+    confirm = RemoteLock.confirm
+
+    def lose(self):
+        self.remote.write("driver-000002.json", msgspec.json.encode(lease))
+        confirm(self)
+
+    monkeypatch.setattr(RemoteLock, "confirm", lose)
+    run = tuner(url, steps=1000)
+    with pytest.raises(RunLocked, match="process id 42 on node-7"):
+        run.fit()
+    stored = Remote(f"{url}/run")
+    assert "run.db" not in stored.names()
+    assert msgspec.json.decode(stored.read("driver-000002.json"), type=Lease) == lease
+    # What this driver had saved stays for the other one to judge.
+    assert named(local_root(url) / "run") <= there(url)

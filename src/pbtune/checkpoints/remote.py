@@ -1,47 +1,22 @@
-"""Checkpoints at a URL: any file system that fsspec knows, with a local cache.
-
-    cache: <run>/<trial>/checkpoint_000010/   ──files──►  <url>/<trial>/checkpoint_000010/…
-                                              ──last───►  <url>/<trial>/checkpoint_000010.json
-
-An object store has no rename. The manifest comes last and names every file, so a checkpoint without
-one doesn't exist; and it goes first when the checkpoint is deleted.
-"""
+"""A folder at a URL: any file system that fsspec knows, and patience while it can't be reached."""
 
 import importlib
-import shutil
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar, final
 
-import msgspec
-
-from pbtune.checkpoints.copying import measure
-from pbtune.checkpoints.store import AbstractCheckpointStore, Committed, LocalStore
-from pbtune.errors import CheckpointMissing, SettingsError, StorageUnreachable
+from pbtune.errors import SettingsError, StorageUnreachable
 
 FIRST_PAUSE_S: Final = 0.1
 PAUSE_S_MAX: Final = 10.0
-_PREFIX: Final = "checkpoint_"
-_MANIFEST: Final = ".json"
 _FINAL_ERRORS: Final = (
     *(FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError),
     *(TypeError, ValueError, LookupError, AttributeError, NotImplementedError, ImportError),
 )
 """What trying again can't help against; everything else may be the network's."""
 _T = TypeVar("_T")
-
-
-class Manifest(msgspec.Struct, frozen=True):
-    """A checkpoint at its destination: what was committed, and each file with its size."""
-
-    committed: Committed
-    files: dict[str, int]
-
-
-_decode = msgspec.json.Decoder(Manifest).decode
 
 
 @final
@@ -150,6 +125,33 @@ class Remote:
         """Put a small file in its place, whole."""
         self.call(lambda: self.fs.pipe_file(self._path(name), body))
 
+    def create(self, name: str, body: bytes) -> bool:
+        """Put a small file in its place if there is none.
+
+        Returns:
+            Whether it is there as given, and not another's.
+        """
+        path = self._path(name)
+
+        def made() -> bool:
+            try:
+                if self._is_folder:
+                    with self.fs.open(path, "xb") as file:
+                        file.write(body)
+                else:
+                    self.fs.pipe_file(path, body, mode="create")
+            except FileExistsError:
+                return False
+            except OSError as error:
+                # Some libraries don't say it by FileExistsError: HTTP's 412.
+                if "recondition" not in str(error):
+                    raise
+                return False
+            return True
+
+        # Where a try whose answer was lost has succeeded, the next one finds its file.
+        return self.call(made) or self.read(name) == body
+
     def upload(self, pairs: dict[str, str]) -> None:
         """Send local files to these names."""
         if pairs:
@@ -196,158 +198,3 @@ class Remote:
 
     def _path(self, name: str) -> str:
         return f"{self.root}/{name}" if name else self.root
-
-
-@final
-class FsspecStore(AbstractCheckpointStore):
-    """Checkpoints at a URL, with copies in a local folder.
-
-    Args:
-        remote: The run's folder at its destination.
-        cache_dir: The local folder.
-    """
-
-    def __init__(self, remote: Remote, cache_dir: Path) -> None:
-        self._remote = remote
-        self._cache_dir = cache_dir
-        self._local = LocalStore(cache_dir)
-
-    def commit_directory(self, trial: str, source: Path, number: int) -> Committed:
-        """See the base class. Returns when the checkpoint is whole at its destination."""
-        number = self._free_number(trial, number)
-        return self._uploaded(self._local.commit_directory(trial, source, number))
-
-    def stage(self, trial: str) -> Path:
-        """See the base class."""
-        return self._local.stage(trial)
-
-    def commit_staged(self, trial: str, staged: Path, number: int) -> Committed:
-        """See the base class. Returns when the checkpoint is whole at its destination."""
-        number = self._free_number(trial, number)
-        return self._uploaded(self._local.commit_staged(trial, staged, number))
-
-    def _free_number(self, trial: str, number: int) -> int:
-        """Behind all that is at the destination: other machines have caches of their own."""
-        stems = {name.removesuffix(_MANIFEST) for name in self._remote.names(trial)}
-        digits = [stem.removeprefix(_PREFIX) for stem in stems if stem.startswith(_PREFIX)]
-        return max([number, *(int(it) + 1 for it in digits if it.isdigit())])
-
-    def _uploaded(self, committed: Committed) -> Committed:
-        folder = self._local.path_of(committed.id)
-        files = {
-            path.relative_to(folder).as_posix(): path.stat().st_size
-            for path in sorted(folder.rglob("*"))
-            if path.is_file()
-        }
-        try:
-            self._remote.upload({f"{folder}/{name}": f"{committed.id}/{name}" for name in files})
-            manifest = msgspec.json.encode(Manifest(committed, files))
-            self._remote.write(f"{committed.id}{_MANIFEST}", manifest)
-        except BaseException:
-            # What is there without a manifest is no checkpoint; a sweep finds it.
-            self._local.delete(committed.id)
-            raise
-        return committed
-
-    def discard(self, staged: Path) -> None:
-        """See the base class."""
-        self._local.discard(staged)
-
-    def path_of(self, checkpoint: str) -> Path:
-        """See the base class. Fetches what isn't in the cache.
-
-        Raises:
-            CheckpointMissing: If it isn't at its destination, or not as it was committed.
-        """
-        path = self._local.path_of(checkpoint)
-        if path.is_dir():
-            return path
-        manifest = self._manifest(checkpoint)
-        if manifest is None:
-            message = f"{checkpoint} is not at {self._remote.url}"
-            raise CheckpointMissing(message)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".tmp-fetched-", dir=path.parent))
-        pairs = {f"{checkpoint}/{name}": str(temporary / name) for name in manifest.files}
-        for name in manifest.files:
-            if ".." in Path(name).parts or Path(name).is_absolute():
-                message = f"{checkpoint} at {self._remote.url} names a file {name!r}"
-                raise CheckpointMissing(message)
-            (temporary / name).parent.mkdir(parents=True, exist_ok=True)
-        self._remote.download(pairs)
-        if measure(str(temporary)).digest != manifest.committed.digest:
-            shutil.rmtree(temporary)
-            message = f"{checkpoint} at {self._remote.url} is not what was committed"
-            raise CheckpointMissing(message)
-        self._placed(temporary, path)
-        return path
-
-    def _placed(self, temporary: Path, path: Path) -> None:
-        try:
-            temporary.rename(path)
-        except OSError:
-            # Another worker of this machine has fetched it meanwhile.
-            if not path.is_dir():
-                raise
-            shutil.rmtree(temporary)
-
-    def _manifest(self, checkpoint: str) -> Manifest | None:
-        body = self._remote.read(f"{checkpoint}{_MANIFEST}")
-        try:
-            return None if body is None else _decode(body)
-        except msgspec.DecodeError:
-            # Half of one: where a file isn't written at once, its writer may have died.
-            return None
-
-    def verify(self, committed: Committed) -> str | None:
-        """See the base class. Compares names and sizes; contents are compared when fetched."""
-        manifest = self._manifest(committed.id)
-        if manifest is None:
-            return "its manifest is missing, or not whole"
-        if manifest.committed.digest != committed.digest:
-            return "its manifest is of another checkpoint"
-        there = self._remote.sizes(committed.id)
-        for name, size in manifest.files.items():
-            if there.get(name) != size:
-                return f"its file {name!r} has {there.get(name, 'no')} bytes, not {size}"
-        return None
-
-    def delete(self, checkpoint: str) -> None:
-        """See the base class. The manifest goes first."""
-        self._remote.remove(f"{checkpoint}{_MANIFEST}")
-        self._remote.remove(checkpoint, recursive=True)
-        self._local.delete(checkpoint)
-
-    def sweep(self, known: Iterable[str]) -> list[str]:
-        """See the base class."""
-        keep = frozenset(known)
-        gone = set(self._local.sweep(keep)) if self._cache_dir.is_dir() else set[str]()
-        folders = [name for name, kind in self._remote.names().items() if kind == "directory"]
-        for trial in folders:
-            stems = {name.removesuffix(_MANIFEST) for name in self._remote.names(trial)}
-            for stem in sorted(stems):
-                name = f"{trial}/{stem}"
-                if stem.startswith(_PREFIX) and name not in keep:
-                    self.delete(name)
-                    gone.add(name)
-        return sorted(gone)
-
-    def keep_only(self, checkpoint: str | None) -> None:
-        """Empty the cache but for one checkpoint; for a cache that one worker has to itself."""
-        self._local.sweep([] if checkpoint is None else [checkpoint])
-
-
-def open_store(
-    run_dir: Path, durability: str, url: str = "", patience_s: float | None = None
-) -> AbstractCheckpointStore:
-    """The store of a run.
-
-    Args:
-        run_dir: The run's local folder, or a worker's own.
-        durability: See ``LocalStore``.
-        url: The run's folder at its destination; empty if that is ``run_dir``.
-        patience_s: See ``Remote``.
-    """
-    if not url:
-        return LocalStore(run_dir, durability)
-    return FsspecStore(Remote(url, patience_s), run_dir)

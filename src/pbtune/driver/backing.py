@@ -32,11 +32,15 @@ class Backup:
     Args:
         run_dir: The run's local folder.
         remote: Its folder at the destination.
+        confirm: Called before each copy; raises OSError if the run is another driver's by now.
     """
 
-    def __init__(self, run_dir: Path, remote: Remote) -> None:
+    def __init__(
+        self, run_dir: Path, remote: Remote, confirm: Callable[[], None] = lambda: None
+    ) -> None:
         self._run_dir = run_dir
         self._remote = remote
+        self._confirm = confirm
         self._is_beside = False
 
     def now(self) -> None:
@@ -48,6 +52,7 @@ class Backup:
         with tempfile.TemporaryDirectory(prefix="pbtune-backup-") as folder:
             copy = Path(folder, DATABASE)
             back_up(self._run_dir / DATABASE, copy)
+            self._confirm()
             self._remote.replace(copy, DATABASE)
         beside = self._run_dir / BESIDE
         if not self._is_beside and beside.is_file():

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +21,13 @@ def default_name(trainable: str, wall_s: float) -> str:
     return f"{trainable}_{date}"
 
 
-def claim(root: Path, name: str, *, is_own: bool = False) -> Path:
+def claim(
+    root: Path,
+    name: str,
+    *,
+    is_own: bool = False,
+    is_taken: Callable[[str], bool] = lambda _name: False,
+) -> Path:
     """Make a folder that belongs to this run alone.
 
     A name that is taken becomes ``name_1``, ``name_2``, ….
@@ -30,6 +37,7 @@ def claim(root: Path, name: str, *, is_own: bool = False) -> Path:
         name: What the folder should be called.
         is_own: Whether a folder of this name is ours if the driver that made it was killed before
             there was a run in it.
+        is_taken: Whether a name is another run's where runs are kept, if that isn't here.
 
     Raises:
         StorageUnwritable: If the folder can't be made or written.
@@ -40,6 +48,8 @@ def claim(root: Path, name: str, *, is_own: bool = False) -> Path:
         raise _unwritable(root, error) from error
     for number in range(_TRIES_MAX):
         path = root / (name if number == 0 else f"{name}_{number}")
+        if is_taken(path.name):
+            continue
         try:
             path.mkdir(mode=0o700)
         except FileExistsError:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, final
 
-from pbtune.checkpoints.remote import open_store
+from pbtune.checkpoints.remote_store import open_store
 from pbtune.core.plan import Command, Continue, Running, Start, Stop
 from pbtune.core.trial import Config
 from pbtune.errors import EngineBug

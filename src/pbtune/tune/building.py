@@ -40,7 +40,7 @@ def executor_of(
     if execution.machine.executor == "ray":
         from pbtune.tune.on_ray import ray_executor  # noqa: PLC0415  an optional dependency
 
-        return ray_executor(job, slots, limit, conduct)
+        return ray_executor(job, slots, limit, execution.tune_config.num_samples, conduct)
     count = min(slots.count, limit or slots.count)
     return ProcessExecutor(count, _launching(execution, job, started), conduct)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from pbtune.checkpoints.remote import open_store
+from pbtune.checkpoints.remote_store import open_store
 from pbtune.core.verify import Difference, RecordedCalls, verify
 from pbtune.driver.recover import recover_entries, same
 from pbtune.journal.reader import JournalReader

@@ -5,7 +5,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import final
 
-from pbtune.checkpoints.remote import FsspecStore, Remote, open_store
+from pbtune.checkpoints.remote import Remote
+from pbtune.checkpoints.remote_store import FsspecStore, open_store
 from pbtune.checkpoints.store import AbstractCheckpointStore
 from pbtune.core.events import Damaged, Event
 from pbtune.core.experiment import Experiment
@@ -15,6 +16,7 @@ from pbtune.driver.clock import SystemClock
 from pbtune.driver.interrupt import Interrupt
 from pbtune.driver.loop import Driver
 from pbtune.driver.recover import Recovered, damages, recover
+from pbtune.driver.remote_lock import NoRemoteLock, RemoteLock
 from pbtune.driver.run_folder import DATABASE, claim, default_name
 from pbtune.driver.trash import AbstractTrash, ThreadTrash
 from pbtune.errors import CheckpointMissing, Unpicklable
@@ -28,6 +30,7 @@ from pbtune.tune.building import executor_of
 from pbtune.tune.execution import Execution
 from pbtune.tune.pacing import warn_of_many_generations
 from pbtune.tune.placeholders import Masked
+from pbtune.tune.remote_run import fetched, is_run
 from pbtune.tune.results import ResultGrid
 from pbtune.tune.resume import first_events, needs_more
 from pbtune.tune.saved import save
@@ -84,7 +87,13 @@ def drive(execution: Execution, started: list[AbstractLauncher]) -> ResultGrid:
 def _claimed(execution: Execution) -> Path:
     wanted = execution.run_config.name
     name = wanted or default_name(execution.trainable_name, execution.started_at)
-    run_dir = claim(execution.storage_root, name, is_own=bool(execution.run_config.resume))
+    url = execution.run_config.storage_url()
+    run_dir = claim(
+        execution.storage_root,
+        name,
+        is_own=bool(execution.run_config.resume),
+        is_taken=lambda it: url is not None and is_run(f"{url}/{it}"),
+    )
     if wanted not in {None, run_dir.name}:
         warn(f"the name {name!r} is taken: this run is {run_dir.name!r}")
     return run_dir
@@ -95,15 +104,17 @@ def _driven(
 ) -> tuple[Experiment, Driver]:
     """The run from its first record to its last."""
     settings, run_dir, executor, interrupt = parts
-    with RunLock(run_dir):
+    notices = Notices()
+    with RunLock(run_dir), _remote_lock(execution, run_dir, notices) as lock:
         url = execution.storage_url(run_dir)
         store = open_store(run_dir, execution.run_config.durability, url, PATIENCE_S)
+        if isinstance(store, FsspecStore):
+            store.guard = lock.check
         journal, recovered, first = _opened(execution, settings, run_dir, store)
-        notices = Notices()
         watching = Watching(_watched(execution, run_dir), notices)
         driver = Driver(settings, journal, executor, store, SystemClock(), recovered)
-        driver.interrupted = interrupt
-        driver.trash = _trash(run_dir, url, store, notices)
+        driver.interrupted = lambda: interrupt() or lock.is_lost
+        driver.trash = _trash(run_dir, store, lock, notices)
         driver.slots_max = execution.tune_config.max_concurrent_trials
         driver.on_notice = notices
         driver.stops = watching.stops(settings)
@@ -117,6 +128,7 @@ def _driven(
                 watching.stop(is_interrupted=interrupt())
             finally:
                 journal.close()
+        lock.check()
     if isinstance(store, FsspecStore):
         _bring(store, state, notices)
     watching.check()
@@ -145,13 +157,29 @@ def _bring(store: FsspecStore, state: Experiment, tell: Callable[[str], None]) -
         tell(f"not all checkpoints could be fetched from their storage: {error}")
 
 
+def _remote_lock(
+    execution: Execution, run_dir: Path, tell: Callable[[str], None]
+) -> RemoteLock | NoRemoteLock:
+    """What keeps drivers on other machines away; behind it, the newest journal is here."""
+    url = execution.storage_url(run_dir)
+    if not url:
+        return NoRemoteLock()
+    lock = RemoteLock(Remote(url, PATIENCE_S), tell)
+    if execution.resume is not None:
+        lock.on_entry = lambda: fetched(url)
+    return lock
+
+
 def _trash(
-    run_dir: Path, url: str, store: AbstractCheckpointStore, tell: Callable[[str], None]
+    run_dir: Path,
+    store: AbstractCheckpointStore,
+    lock: RemoteLock | NoRemoteLock,
+    tell: Callable[[str], None],
 ) -> AbstractTrash:
     """What deletes; at a URL only what the journal's copy there doesn't name any more."""
-    if not url:
+    if isinstance(lock, NoRemoteLock):
         return ThreadTrash(store)
-    trash = BackedTrash(store, Backup(run_dir, Remote(url, PATIENCE_S)), tell)
+    trash = BackedTrash(store, Backup(run_dir, lock.remote, lock.confirm), tell)
     trash.start()
     return trash
 

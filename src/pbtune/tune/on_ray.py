@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pbtune.executors.processes.executor import Conduct
 from pbtune.executors.ray.cluster import Request, check_feasible, connect, nodes, slot_count
-from pbtune.executors.ray.executor import Placing, RayExecutor
 from pbtune.tune.cluster import Machine
 from pbtune.tune.pickling import pickled
 from pbtune.tune.resources import Slots, bundles_of, largest_request
 from pbtune.worker.process import Job
+
+if TYPE_CHECKING:
+    from pbtune.executors.ray.executor import RayExecutor
 
 
 def slots_on_ray(trainable: object, machine: Machine, configs: Iterable[dict[str, Any]]) -> Slots:
@@ -39,11 +41,17 @@ def slots_on_ray(trainable: object, machine: Machine, configs: Iterable[dict[str
     return Slots(total, slot_count(found, request), (), threads, request.bundles, request.strategy)
 
 
-def ray_executor(job: Job, slots: Slots, slots_max: int | None, conduct: Conduct) -> RayExecutor:
-    """The executor of a run."""
+def ray_executor(
+    job: Job, slots: Slots, slots_max: int | None, wanted: int, conduct: Conduct
+) -> "RayExecutor":
+    """The executor of a run; ``wanted`` slots start at once, if there are as many."""
+    # Imported while the cluster started.
+    from pbtune.executors.ray.executor import Placing, RayExecutor  # noqa: PLC0415  heavy
+
     placing = Placing(
         Request(slots.bundles, slots.strategy),
         slots_max,
         storage_is_shared=bool(job.settings.storage_url),
+        wanted=wanted,
     )
     return RayExecutor(pickled(job), Path(job.settings.run_dir), placing, conduct)

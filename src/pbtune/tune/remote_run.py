@@ -27,6 +27,11 @@ def check_storage(url: str, executor: str) -> None:
     Remote(url, PATIENCE_S).check()
 
 
+def is_run(url: str) -> bool:
+    """Whether a run's journal is at a URL."""
+    return DATABASE in Remote(url, PATIENCE_S).names()
+
+
 def fetched(url: str) -> Path:
     """The local folder of a run at a URL, with the newest journal that is anywhere.
 

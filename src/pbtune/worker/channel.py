@@ -4,7 +4,8 @@ import os
 import select
 import socket
 from abc import ABC, abstractmethod
-from typing import Final, final
+from collections.abc import Callable
+from typing import Final, NoReturn, final
 
 from pbtune.worker.protocol import (
     Asked,
@@ -23,6 +24,8 @@ from pbtune.worker.protocol import (
 )
 
 READ_BYTES: Final = 1 << 16
+_GONE: Final = (ConnectionError, TimeoutError)
+"""How a driver's end shows: the second, when its machine has vanished from the network."""
 
 
 class AbstractChannel(ABC):
@@ -47,12 +50,16 @@ class AbstractChannel(ABC):
 
 @final
 class PipeChannel(AbstractChannel):
-    """A control socket that the driver watches, and a stream pipe that it reads on a tick.
+    """A control socket that the driver watches, and a stream that it reads on a tick.
 
-    A process whose driver is gone has nobody to work for: it exits.
+    The stream is a pipe, or a socket's descriptor where the driver is on another machine. A process
+    whose driver is gone has nobody to work for: it calls ``leave``, which exits.
     """
 
-    def __init__(self, control: socket.socket, stream_fd: int) -> None:
+    def __init__(
+        self, control: socket.socket, stream_fd: int, leave: Callable[[], NoReturn] | None = None
+    ) -> None:
+        self._leave = _exit if leave is None else leave
         self._control = control
         self._stream_fd = stream_fd
         self._buffer = bytearray()
@@ -68,8 +75,8 @@ class PipeChannel(AbstractChannel):
             sent = os.write(self._stream_fd, data)
             while sent < len(data):
                 sent += os.write(self._stream_fd, data[sent:])
-        except BrokenPipeError:
-            os._exit(0)
+        except _GONE:
+            self._leave()
 
     def tell(self, message: Finished | Errored | Unfit) -> None:
         """See the base class."""
@@ -93,10 +100,10 @@ class PipeChannel(AbstractChannel):
         while not self._orders:
             try:
                 data = self._control.recv(READ_BYTES)
-            except ConnectionError:
+            except _GONE:
                 data = b""
             if not data:
-                os._exit(0)
+                self._leave()
             self._buffer += data
             self._orders = [decode_order(body) for body in unframed(self._buffer)]
         return self._orders.pop(0)
@@ -104,5 +111,9 @@ class PipeChannel(AbstractChannel):
     def _send(self, data: bytes) -> None:
         try:
             self._control.sendall(data)
-        except ConnectionError:
-            os._exit(0)
+        except _GONE:
+            self._leave()
+
+
+def _exit() -> NoReturn:
+    os._exit(0)

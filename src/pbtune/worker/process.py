@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from functools import partial
 from io import TextIOWrapper
 from mmap import mmap
@@ -21,14 +22,15 @@ from typing import Any, Final, NoReturn, cast, final
 
 import msgspec
 
-from pbtune.checkpoints.remote import open_store
+from pbtune.checkpoints.remote_store import open_store
 from pbtune.worker.attempt import Runner, Trainable, error_message
 from pbtune.worker.channel import PipeChannel
 from pbtune.worker.payload import unpacked
 from pbtune.worker.protocol import LOG_NAME, Begin, Begun, End, Unfit, WorkerSettings
+from pbtune.worker.uploading import THREAD, UploadingChannel, uploading
 
-STORAGE_THREADS: Final = ("fsspecIO", "asyncio_")
-"""What fsspec starts when it is first used: it belongs to the worker, not to an attempt."""
+STORAGE_THREADS: Final = ("fsspecIO", "asyncio_", THREAD)
+"""What uploads start when there is a first one: it belongs to the worker, not to an attempt."""
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -64,18 +66,31 @@ def work(control: socket.socket, stream_fd: int, payload: mmap) -> None:
     store = open_store(Path(settings.run_dir), settings.durability, settings.storage_url)
     if settings.storage_url:
         surroundings.ignored = STORAGE_THREADS
-    runner = Runner(job.settings, job.trainable, job.objects, channel, store)
+    talking = uploading(channel, store)
+    runner = Runner(job.settings, job.trainable, job.objects, talking, store)
     # What exists now lives as long as the process: collecting after an attempt then costs
     # microseconds, not the 1.7 ms that a heap with numpy takes.
     gc.collect()
     gc.freeze()
-    serve(channel, runner, surroundings, job.settings)
+    serve(talking, runner, surroundings, job.settings)
 
 
 def serve(
-    channel: PipeChannel, runner: Runner, surroundings: "Surroundings", settings: WorkerSettings
-) -> None:
-    """Run one order after the other."""
+    channel: PipeChannel | UploadingChannel,
+    runner: Runner,
+    surroundings: "Surroundings",
+    settings: WorkerSettings,
+    prepare: Callable[[Begin], None] | None = None,
+) -> NoReturn:
+    """Run one order after the other.
+
+    Args:
+        channel: The way to the driver.
+        runner: Runs attempts.
+        surroundings: What is put back after each of them.
+        settings: What all attempts have in common.
+        prepare: Called before each attempt, when the one before it has been left.
+    """
     following: Begin | End | None = None
     while True:
         order = channel.next_order() if following is None else following
@@ -84,6 +99,8 @@ def serve(
             channel.stream(Begun(0))
             continue
         channel.stream(Begun(order.attempt))
+        if prepare is not None:
+            prepare(order)
         following = begun(order, runner, surroundings, settings) or runner.run(order)
         gc.collect()
         if runner.holds_object:

@@ -33,10 +33,10 @@ SOON = {
 
 @pytest.fixture(scope="module")
 def one_node() -> Iterator[None]:
-    """A cluster of one node with four CPUs, for all tests of a module."""
+    """A cluster of one node with four CPUs and a GPU by name alone, for all tests of a module."""
     from ray.cluster_utils import Cluster
 
-    has = {"num_cpus": 4, "resources": {"licence": 2}, "include_dashboard": False}
+    has = {"num_cpus": 4, "num_gpus": 1, "resources": {"licence": 2}, "include_dashboard": False}
     cluster = Cluster(initialize_head=True, head_node_args=has, shutdown_at_exit=False)
     ray.init(address=cluster.address, log_to_driver=False, configure_logging=False)
     yield
@@ -52,22 +52,37 @@ class TwoNodes:
 
         head = {"num_cpus": 0, "_system_config": SOON, "include_dashboard": False}
         self.cluster = Cluster(initialize_head=True, head_node_args=head, shutdown_at_exit=False)
-        self.nodes = [self.add(), self.add()]
+        self.nodes: list[Any] = []
+        self.heal()
 
-    def add(self) -> Any:
-        return self.cluster.add_node(num_cpus=1, include_dashboard=False)
+    def add(self) -> None:
+        self.nodes.append(self.cluster.add_node(num_cpus=1, include_dashboard=False))
 
     def kill(self, node: Any) -> None:
         """As the machine's loss: the raylet by SIGKILL, and what it started with it."""
         node.kill_raylet(check_alive=False)
+        self.nodes.remove(node)
+
+    def heal(self) -> None:
+        """Two nodes again."""
+        while len(self.nodes) < 2:
+            self.add()
 
 
-@pytest.fixture
-def two_nodes() -> Iterator[TwoNodes]:
+@pytest.fixture(scope="module")
+def started() -> Iterator[TwoNodes]:
+    """A cluster takes half a minute of two cores to start: one for all tests of a module."""
     nodes = TwoNodes()
     yield nodes
     ray.shutdown()
     nodes.cluster.shutdown()
+
+
+@pytest.fixture
+def two_nodes(started: TwoNodes) -> Iterator[TwoNodes]:
+    started.heal()
+    yield started
+    ray.shutdown()
 
 
 @pytest.fixture
@@ -90,3 +105,18 @@ def on_ray(one_node: None, settings: WorkerSettings) -> Iterator[Callable[..., A
     yield make
     for executor in made:
         executor.close(0.0)
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Sends actors to other places than their own: folders, sockets, addresses."""
+    import msgspec
+
+    from pbtune.executors.ray import reception
+    from pbtune.executors.ray.handshake import Place
+
+    def change(**changes: Any) -> None:
+        make = lambda *values: msgspec.structs.replace(Place(*values), **changes)  # noqa: E731
+        monkeypatch.setattr(reception, "Place", make)
+
+    return change

@@ -8,6 +8,8 @@ import pytest
 from pbtune import tune
 from pbtune.core.lease import Rule
 from pbtune.core.plan import Running
+from pbtune.errors import EnvironmentFault
+from pbtune.executors.ray import library
 from pbtune.testing.contracts.executors import ExecutorContract
 from pbtune.worker.protocol import Asked, Died, Errored, Finished
 
@@ -120,6 +122,64 @@ def test_a_slot_has_what_it_asked_for(on_ray, drive, start):
     harness.executor.do(start(1))
     harness.until(Finished)
     assert harness.metrics() == [{"CPU": 0.5, "licence": 1.0}]
+
+
+def test_slots_share_a_gpu(on_ray, drive, start):
+    def train(config):
+        tune.report({"gpu": os.environ["CUDA_VISIBLE_DEVICES"]})
+
+    harness = drive(on_ray(train, bundle={"CPU": 0.5, "GPU": 0.5}, slots=None))
+    assert harness.executor.slot_count == 2
+    harness.executor.do(start(1))
+    harness.until(Finished)
+    assert harness.metrics() == [{"gpu": "0"}]
+
+
+def test_an_actor_that_cant_reach_the_driver_says_what_it_tried(on_ray, drive, start, elsewhere):
+    elsewhere(socket_path="/nonexistent/driver", addresses=(("127.0.0.1", 9),))
+    harness = drive(on_ray(lambda config: None))
+    harness.executor.do(start(1))
+    # Its order has gone to a second actor by itself.
+    died = harness.until(Died)
+    assert died.lost
+    assert "127.0.0.1:9 (" in died.message
+    harness.executor.do(start(2))
+    with pytest.raises(EnvironmentFault, match=r"driver \(.*127\.0\.0\.1:9 .*run it on a node of"):
+        harness.until(Died)
+
+
+def test_actors_that_cant_be_made_end_the_run_with_the_reason(on_ray, drive, start, monkeypatch):
+    from pbtune.executors.ray import handle
+
+    class Unmade:
+        def __init__(self):
+            message = "no module named pbtune"
+            raise ModuleNotFoundError(message)
+
+        def serve(self, payload, place):
+            """Never called."""
+
+    Unmade.__module__ = "__main__"
+    monkeypatch.setattr(handle, "_remote", lambda: library.ray().remote(Unmade))
+    harness = drive(on_ray(lambda config: None))
+    harness.executor.do(start(1))
+    assert "no module named pbtune" in harness.until(Died).message
+    harness.executor.do(start(2))
+    with pytest.raises(EnvironmentFault, match=r"can't start on .* no module named pbtune"):
+        harness.until(Died)
+
+
+def test_over_the_network_it_is_the_same(on_ray, drive, start, go_on, elsewhere):
+    elsewhere(socket_path="/nonexistent/driver")
+
+    def train(config):
+        for number in range(2_000):
+            tune.report({"x": number})
+
+    harness = drive(on_ray(train), go_on())
+    harness.executor.do(start(1, AT_ONE))
+    harness.until(Finished)
+    assert harness.metrics() == [{"x": number} for number in range(2_000)]
 
 
 def test_a_stop_reaches_a_function_between_its_reports(on_ray, drive, start, stop, tmp_path):

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ import pytest
 import pbtune
 from pbtune import tune
 from pbtune.errors import EnvironmentFault, SettingsError
-from pbtune.executors.ray import actor
 from pbtune.journal.reader import JournalReader
 from pbtune.testing.simulation import first_difference
 from pbtune.tune.schedulers import PopulationBasedTraining
@@ -67,15 +65,11 @@ def records(run_dir):
         return [entry.record for entry in reader.entries()]
 
 
-def test_a_population_without_a_shared_folder_decides_alike(one_node, tmp_path, monkeypatch):
+def test_a_population_without_a_shared_folder_decides_alike(one_node, tmp_path, elsewhere):
     pbtune.init(executor="inline")
     tuner(train, tmp_path, "inline").fit()
-    from pbtune.executors.ray import executor
-
     # Actors look for a file that only the driver's folder has; here they look elsewhere.
-    elsewhere = tempfile.mkdtemp(dir=tmp_path)
-    place = lambda run_dir, marker: actor.Place(elsewhere, marker)  # noqa: E731
-    monkeypatch.setattr(executor, "Place", place)
+    elsewhere(run_dir=str(tmp_path / "nowhere"))
     pbtune.init(executor="ray")
     results = tuner(train, tmp_path, "ray").fit()
     assert not results.errors
@@ -86,14 +80,10 @@ def test_a_population_without_a_shared_folder_decides_alike(one_node, tmp_path, 
     assert json.loads(Path(best.path, "state.json").read_text()) == 6
 
 
-def test_actors_with_caches_of_their_own_share_a_url(one_node, tmp_path, monkeypatch):
+def test_actors_with_caches_of_their_own_share_a_url(one_node, tmp_path, monkeypatch, elsewhere):
     pbtune.init(executor="inline")
     tuner(train, tmp_path, "inline").fit()
-    from pbtune.executors.ray import executor
-
-    elsewhere = tempfile.mkdtemp(dir=tmp_path)
-    place = lambda run_dir, marker: actor.Place(elsewhere, marker)  # noqa: E731
-    monkeypatch.setattr(executor, "Place", place)
+    elsewhere(run_dir=str(tmp_path / "nowhere"))
     monkeypatch.setenv("PBTUNE_STORAGE", str(tmp_path / "local"))
     pbtune.init(executor="ray")
     url = f"file://{tmp_path}/bucket"
@@ -155,14 +145,18 @@ def test_without_an_address_a_cluster_with_a_token_starts_here(tmp_path):
     assert json.loads(done.stdout.splitlines()[-1]) == [3, 0, "token", 2.0, 1.0]
 
 
-def test_a_cluster_that_isnt_there_is_named(tmp_path, monkeypatch):
+@pytest.mark.parametrize("kind", ["gone", "locked"])
+def test_a_cluster_that_isnt_there_or_refuses_is_named(tmp_path, monkeypatch, kind):
     import ray
 
     from pbtune.executors.ray.cluster import connect
 
     def refuse(**_options):
-        message = "no GCS at 127.0.0.1:1"
-        raise ConnectionError(message)
+        if kind == "gone":
+            message = "no GCS at 127.0.0.1:1"
+            raise ConnectionError(message)
+        message = "the token is invalid"
+        raise ray.exceptions.AuthenticationError(message)
 
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr(ray, "init", refuse)

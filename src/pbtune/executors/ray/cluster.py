@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -24,10 +25,11 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Node(msgspec.Struct, frozen=True):
-    """A node that is alive, and all that it has."""
+    """A node that is alive, all that it has, and the address that Ray knows it by."""
 
     id: str
     amounts: dict[str, float]
+    address: str = ""
 
 
 def connect(address: str | None, amounts: Amounts) -> bool:
@@ -59,17 +61,22 @@ def connect(address: str | None, amounts: Amounts) -> bool:
     else:
         options["address"] = address
         del options["include_dashboard"]
+    preload = threading.Thread(target=library.preload, name="pbtune-preload", daemon=True)
+    preload.start()
     try:
         ray.init(configure_logging=False, **options)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         unequal = library.unequal_versions(error)
         if unequal is not None:
             raise unequal from error
         message = (
             f"Ray can't be reached at address={address!r}: {error}. Start a cluster with `ray"
-            f" start --head`, or leave address out to use this machine alone"
+            f" start --head`, give its token as RAY_AUTH_TOKEN if it has one, or leave address out"
+            f" to use this machine alone"
         )
         raise EnvironmentFault(message) from error
+    finally:
+        preload.join()
     return True
 
 
@@ -77,8 +84,18 @@ def nodes() -> list[Node]:
     """The nodes that are alive, in a fixed order."""
     listed = [it for it in library.ray().nodes() if it["Alive"]]
     return sorted(
-        (Node(it["NodeID"], dict(it["Resources"])) for it in listed), key=lambda node: node.id
+        (Node(it["NodeID"], dict(it["Resources"]), it["NodeManagerAddress"]) for it in listed),
+        key=lambda node: node.id,
     )
+
+
+def own_address(found: Sequence[Node]) -> str:
+    """This machine's address, by which the cluster's other nodes reach it."""
+    here = library.ray().get_runtime_context().get_node_id()
+    listed = next((node.address for node in found if node.id == here), None)
+    # A client of a cluster is on none of its nodes.
+    is_client = library.part("util.client").ray.is_connected()
+    return library.part("util").get_node_ip_address() if is_client or not listed else listed
 
 
 def slot_count(found: Sequence[Node], request: Request) -> int:

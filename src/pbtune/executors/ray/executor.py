@@ -1,9 +1,6 @@
 """Slots on the nodes of a Ray cluster."""
 
 import contextlib
-import queue
-import secrets
-import threading
 import time
 from pathlib import Path
 from typing import Final, final
@@ -13,35 +10,41 @@ import msgspec
 from pbtune.core.plan import Command, Continue, Running, Start, Stop
 from pbtune.executors.base import AbstractExecutor, Turn
 from pbtune.executors.inline import begin_order
-from pbtune.executors.processes.executor import Conduct
+from pbtune.executors.processes.executor import TICK_S, Conduct
 from pbtune.executors.ray import library
-from pbtune.executors.ray.actor import Place
-from pbtune.executors.ray.cluster import Node, Request, nodes, slot_count
-from pbtune.executors.ray.handle import Handle
-from pbtune.executors.ray.weights import Answer, Carrier, free_number, read_tree
+from pbtune.executors.ray.cluster import Node, Request, slot_count
+from pbtune.executors.ray.deaths import Births, death, is_unborn
+from pbtune.executors.ray.door import Visitor
+from pbtune.executors.ray.handle import Ended, Handle
+from pbtune.executors.ray.inbox import Inbox
+from pbtune.executors.ray.reception import Reception
+from pbtune.executors.ray.weights import Cargo, Carried, Carrier, free_number, read_tree
 from pbtune.version import __version__
 from pbtune.worker.protocol import Begin, Died, End, Message, Proceed
 
-NODES_S: Final = 1.0
-"""How often the nodes are looked at."""
-_CLOSE_S: Final = 0.05
+BROKEN_S: Final = 5.0
+"""How long Ray may take to say why an actor's connection ended."""
 _LEAVE_S: Final = 5.0
+_INLINE_BYTES_MAX: Final = 50_000
+"""A larger job goes to each node once, through Ray's object store."""
 
 
 class Placing(msgspec.Struct, frozen=True):
     """Where a run's slots may be. ``slots_max`` None: as many as the nodes make.
 
+    ``wanted`` actors are started at once, before there is anything to run on them.
     ``storage_is_shared``: every node reaches the checkpoints by itself, at a URL.
     """
 
     request: Request = Request()
     slots_max: int | None = None
     storage_is_shared: bool = False
+    wanted: int = 0
 
 
 @final
 class RayExecutor(AbstractExecutor):
-    """One actor a slot, made when the slot is first needed, and warm from then on.
+    """One actor a slot, warm from its start on.
 
     Args:
         payload: The packed job.
@@ -60,20 +63,20 @@ class RayExecutor(AbstractExecutor):
         self._placing = placing or Placing()
         self._conduct = conduct or Conduct()
         self._run_dir = run_dir
-        self._payload = library.ray().put(payload)
-        self._place = Place(str(run_dir), f".shared-{secrets.token_hex(8)}")
-        (run_dir / self._place.marker).touch(mode=0o600)
-        self._inbox: queue.SimpleQueue[Answer | list[Node]] = queue.SimpleQueue()
+        is_small = len(payload) <= _INLINE_BYTES_MAX
+        self._payload = payload if is_small else library.ray().put(payload)
+        self._inbox = Inbox()
+        self._reception = Reception(run_dir, self._inbox.put)
         self._carrier = Carrier(run_dir, self._inbox.put)
         self._handles: dict[int, Handle] = {}
         self._worker_count = 0
-        self._nodes = nodes()
-        self._capacity = self._capacity_of(self._nodes)
+        self._capacity = self._capacity_of(self._reception.nodes)
         self._sent_again: set[tuple[str, int]] = set()
-        self._is_closed = threading.Event()
+        self._births = Births()
         self._next_tick_s = 0.0
-        self._watcher = threading.Thread(target=self._watch, name="pbtune-nodes", daemon=True)
-        self._watcher.start()
+        self._is_closed = False
+        for slot in range(min(self._capacity, self._placing.wanted)):
+            self._spawn(slot)
 
     def open(self, turn: Turn) -> None:
         """Messages are fetched by ``wait``; nothing to prepare."""
@@ -83,16 +86,6 @@ class RayExecutor(AbstractExecutor):
         count = slot_count(found, self._placing.request)
         limit = self._placing.slots_max
         return count if limit is None else min(count, limit)
-
-    def _watch(self) -> None:
-        """Look for nodes that came or went, on a thread of its own: it is a remote call."""
-        known = self._nodes
-        while not self._is_closed.wait(NODES_S):
-            with contextlib.suppress(library.ray().exceptions.RayError, RuntimeError):
-                found = nodes()
-                if found != known:
-                    known = found
-                    self._inbox.put(found)
 
     @property
     def slot_count(self) -> int:
@@ -122,7 +115,7 @@ class RayExecutor(AbstractExecutor):
         match command:
             case Continue(attempt=attempt, lease=lease):
                 if handle is not None:
-                    handle.send(Proceed(attempt, lease), {})
+                    handle.send(Proceed(attempt, lease))
             case Stop(attempt=attempt):
                 if handle is not None:
                     self._end(handle, attempt)
@@ -131,13 +124,14 @@ class RayExecutor(AbstractExecutor):
 
     def _end(self, handle: Handle, attempt: int) -> None:
         if handle.first is None:
-            handle.send(End(attempt), {})
+            handle.send(End(attempt))
         else:
             # It has no place yet, so nothing runs.
             handle.first, handle.talk.trial, handle.talk.unanswered = None, None, None
 
     def _start(self, handle: Handle | None, start: Start) -> None:
-        if handle is not None and not self._conduct.reuse and handle.first is None:
+        is_used = handle is not None and handle.talk.heard_s > 0
+        if handle is not None and is_used and not self._conduct.reuse and handle.first is None:
             self._give_up(start.slot)
             handle = None
         if handle is None:
@@ -146,18 +140,21 @@ class RayExecutor(AbstractExecutor):
 
     def _begin(self, handle: Handle, begin: Begin) -> None:
         """Send an order, with the weights that it needs where there is no shared folder."""
-        if handle.hello is None:
+        if handle.who is None:
             handle.first = begin
             handle.talk.told(begin, time.monotonic())
             return
-        weights: dict[str, object] = {}
-        if not handle.hello.shares_folder and not self._placing.storage_is_shared:
+        if self._carries(handle):
             number = free_number(self._run_dir, begin.trial, begin.checkpoint_number)
             begin = msgspec.structs.replace(begin, checkpoint_number=number)
-            name = begin.checkpoint
-            if name is not None:
-                weights[name] = library.ray().put(read_tree(self._run_dir / name))
-        handle.send(begin, weights)
+            if begin.checkpoint is not None:
+                handle.bring(begin.checkpoint, read_tree(self._run_dir / begin.checkpoint))
+        handle.send(begin)
+
+    def _carries(self, handle: Handle) -> bool:
+        """Whether an actor's checkpoints travel through Ray."""
+        is_apart = handle.who is not None and not handle.who.shares_folder
+        return is_apart and not self._placing.storage_is_shared
 
     def _warm(self, slot: int) -> Handle | None:
         """An idle actor of another slot, if there is no room for one more."""
@@ -172,65 +169,99 @@ class RayExecutor(AbstractExecutor):
 
     def _spawn(self, slot: int) -> Handle:
         self._worker_count += 1
-        request = self._placing.request
-        worker = self._worker_count
-        handle = Handle(worker, self._payload, self._place, request, self._answered)
+        place = self._reception.place(self._worker_count)
+        handle = Handle(place, self._payload, self._placing.request, self._inbox.put)
         self._handles[slot] = handle
         return handle
-
-    def _answered(self, answer: Answer) -> None:
-        """On a thread of Ray's: only passes it on."""
-        is_said = answer.kind == "said" and answer.error is None
-        if is_said and answer.value[1]:
-            self._carrier.carry(answer)
-        else:
-            self._inbox.put(answer)
 
     def _give_up(self, slot: int) -> None:
         handle = self._handles.pop(slot)
         self._carrier.bar(handle.worker)
+        if handle.line is not None:
+            self._inbox.unwatch(handle.line.control)
         handle.kill()
 
     def wait(self, timeout_s: float) -> list[Message]:
         """See the base class."""
-        for handle in self._handles.values():
-            handle.listen()
-        now_s = time.monotonic()
+        until_tick_s = max(0.0, self._next_tick_s - time.monotonic())
+        ready, news = self._inbox.wait(min(timeout_s, until_tick_s))
         messages: list[Message] = []
+        for slot, handle in list(self._handles.items()):
+            if handle.line is not None and handle.line.control.fileno() in ready:
+                messages += self._hear(slot, handle)
+        for it in news:
+            messages += self._taken(it)
+        now_s = time.monotonic()
         if now_s >= self._next_tick_s:
-            self._next_tick_s = now_s + NODES_S
+            self._next_tick_s = now_s + TICK_S
             messages += self._tick(now_s)
-        timeout_s = 0.0 if messages else min(timeout_s, NODES_S)
-        with contextlib.suppress(queue.Empty):
-            messages += self._taken(self._inbox.get(timeout=timeout_s))
-            while True:
-                messages += self._taken(self._inbox.get_nowait())
         return messages
 
-    def _taken(self, news: Answer | list[Node]) -> list[Message]:
-        if isinstance(news, list):
-            self._nodes = news
-            self._capacity = self._capacity_of(news)
-            return self._settled()
-        slot = next((it for it, its in self._handles.items() if its.worker == news.worker), None)
-        if slot is None:
+    def _hear(self, slot: int, handle: Handle) -> list[Message]:
+        line = handle.line
+        if line is None:
             return []
-        handle = self._handles[slot]
-        if news.error is not None:
-            return self._bury(slot, handle, news.error)
-        messages = handle.heard(news)
+        messages = self._understood(slot, handle, line.read_control())
+        if line.is_broken and handle.broken_s is None:
+            handle.broken_s = time.monotonic()
+            self._inbox.unwatch(line.control)
+        return messages
+
+    def _understood(self, slot: int, handle: Handle, bodies: list[bytes]) -> list[Message]:
+        """What an actor said; later, if checkpoints have to come first."""
+        if bodies and self._carries(handle):
+            handle.talk.heard_s = time.monotonic()
+            self._carrier.carry(Cargo(handle.worker, tuple(bodies), handle.fetch))
+            return []
+        messages = handle.talk.understood(bodies)
         if handle.talk.unfit is not None:
             self._replace(slot)
-        elif news.kind == "hello":
-            messages += self._greeted(slot, handle)
         return messages
 
-    def _greeted(self, slot: int, handle: Handle) -> list[Message]:
+    def _taken(self, news: object) -> list[Message]:
+        match news:
+            case Visitor():
+                return self._greeted(news)
+            case Ended(worker, error):
+                slot = self._slot_of(worker)
+                return [] if slot is None else self._bury(slot, error)
+            case Carried(worker, bodies, error):
+                slot = self._slot_of(worker)
+                return [] if slot is None else self._arrived(slot, bodies, error)
+            case _:
+                self._capacity = self._capacity_of(self._reception.nodes)
+                return self._settled()
+
+    def _slot_of(self, worker: int) -> int | None:
+        """The slot of an actor; None if it was given up."""
+        return next((it for it, its in self._handles.items() if its.worker == worker), None)
+
+    def _arrived(
+        self, slot: int, bodies: tuple[bytes, ...], error: BaseException | None
+    ) -> list[Message]:
+        if error is not None:
+            return self._bury(slot, error)
+        talk = self._handles[slot].talk
+        messages = talk.understood(list(bodies))
+        if talk.unfit is not None:
+            self._replace(slot)
+        return messages
+
+    def _greeted(self, visitor: Visitor) -> list[Message]:
+        slot = self._slot_of(visitor.introduction.worker)
+        if slot is None:
+            visitor.line.close()
+            return []
+        handle = self._handles[slot]
+        self._births.succeeded()
         begin, handle.first = handle.first, None
-        if handle.hello is not None and handle.hello.pbtune != __version__:
+        if visitor.introduction.pbtune != __version__:
+            visitor.line.close()
             self._give_up(slot)
-            how = f"its node has pbtune {handle.hello.pbtune}, the driver {__version__}"
+            how = f"its node has pbtune {visitor.introduction.pbtune}, the driver {__version__}"
             return [] if begin is None else [Died(begin.trial, begin.attempt, how)]
+        handle.admit(visitor)
+        self._inbox.watch(visitor.line.control)
         if begin is not None:
             self._begin(handle, begin)
         return []
@@ -242,30 +273,27 @@ class RayExecutor(AbstractExecutor):
         if isinstance(unanswered, Begin):
             self._begin(self._spawn(slot), unanswered)
 
-    def _bury(self, slot: int, handle: Handle, error: BaseException) -> list[Message]:
-        self._give_up(slot)
+    def _bury(self, slot: int, error: BaseException) -> list[Message]:
+        handle = self._handles[slot]
         talk = handle.talk
+        messages: list[Message] = []
+        if handle.line is not None and not self._carries(handle):
+            # What it said before is in the pipe, and outlives it.
+            messages = talk.understood(handle.line.read_control() + handle.line.read_stream())
+        self._give_up(slot)
+        if handle.line is None and is_unborn(error):
+            self._births.failed(error)
         if talk.trial is None:
-            return []
+            return messages
         begin = talk.unanswered
-        lost = self._is_lost(handle, error)
+        lost = self._reception.is_lost(handle.who, error)
         again = (talk.trial, talk.attempt)
-        if isinstance(begin, Begin) and again not in self._sent_again and handle.is_ready:
+        if isinstance(begin, Begin) and again not in self._sent_again:
             # It died before it began this attempt, so the attempt is not to blame; but only once.
             self._sent_again.add(again)
             self._begin(self._spawn(slot), begin)
-            return []
-        return [Died(talk.trial, talk.attempt, death(error, lost=lost), lost)]
-
-    def _is_lost(self, handle: Handle, error: BaseException) -> bool:
-        """Whether the node went, rather than the process on it: no fault of the trial's."""
-        exceptions = library.ray().exceptions
-        if isinstance(error, exceptions.ActorUnavailableError):
-            return True
-        if getattr(error, "preempted", False) or "node has died" in str(error):
-            return True
-        alive = {node.id for node in self._nodes}
-        return handle.hello is not None and handle.hello.node not in alive
+            return messages
+        return [*messages, Died(talk.trial, talk.attempt, death(error, lost=lost), lost)]
 
     def _settled(self) -> list[Message]:
         """Give up what waits for a place that is gone: its trial can have another's."""
@@ -287,13 +315,19 @@ class RayExecutor(AbstractExecutor):
         return messages
 
     def _tick(self, now_s: float) -> list[Message]:
-        messages = self._settled()
+        messages: list[Message] = []
         for slot, handle in list(self._handles.items()):
-            if not handle.is_ready:
+            if handle.line is None:
                 continue
+            messages += self._understood(slot, handle, handle.line.read_stream())
             talk, conduct = handle.talk, self._conduct
+            if self._handles.get(slot) is not handle:
+                continue
             silence_s = now_s - talk.heard_s
-            if talk.unanswered is not None and now_s - talk.since_s > conduct.unwind_grace_s:
+            if handle.broken_s is not None and now_s - handle.broken_s > BROKEN_S:
+                what = "its connection ended, and Ray says nothing"
+                messages += self._bury(slot, BrokenPipeError(what))
+            elif talk.unanswered is not None and now_s - talk.since_s > conduct.unwind_grace_s:
                 self._replace(slot)
             elif (
                 conduct.silence_s_max is not None
@@ -311,32 +345,25 @@ class RayExecutor(AbstractExecutor):
 
     def close(self, grace_s: float) -> list[Message]:
         """Wait for functions that are being left, then give every place back."""
+        if self._is_closed:
+            return []
+        self._is_closed = True
         deadline_s = time.monotonic() + grace_s
         messages: list[Message] = []
         while time.monotonic() < deadline_s and any(
             isinstance(it.talk.unanswered, End) for it in self._handles.values()
         ):
-            messages += self.wait(_CLOSE_S)
-        self._is_closed.set()
+            self._next_tick_s = min(self._next_tick_s, time.monotonic() + TICK_S / 10)
+            messages += self.wait(TICK_S)
         ray = library.ray()
         if ray.is_initialized() and grace_s:
-            leaving = [it.leave() for it in self._handles.values() if it.is_ready]
+            apart = [it for it in self._handles.values() if it.who and not it.who.shares_folder]
+            leaving = [it.leave() for it in apart]
             with contextlib.suppress(ray.exceptions.RayError):
                 ray.wait(leaving, num_returns=len(leaving), timeout=_LEAVE_S) if leaving else None
         for slot in list(self._handles):
             self._give_up(slot)
         self._carrier.close()
-        self._watcher.join()
-        (self._run_dir / self._place.marker).unlink(missing_ok=True)
+        self._reception.close()
+        self._inbox.close()
         return messages
-
-
-def death(error: BaseException, *, lost: bool) -> str:
-    """What Ray says about the end of an actor, in one line."""
-    text = str(error).strip()
-    reason = next(
-        (line.strip() for line in text.splitlines() if "died" in line or "killed" in line), text
-    )
-    if lost:
-        return f"its Ray node was lost ({type(error).__name__}): {reason}"
-    return f"its Ray actor died ({type(error).__name__}): {reason}"

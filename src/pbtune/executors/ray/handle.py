@@ -1,6 +1,7 @@
 """The driver's end of one actor."""
 
 import contextlib
+import functools
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -9,92 +10,91 @@ from typing import Any, Final, final
 import msgspec
 
 from pbtune.executors.conversation import Conversation
+from pbtune.executors.line import Line
 from pbtune.executors.ray import library
-from pbtune.executors.ray.actor import Hello, Place, SlotActor
+from pbtune.executors.ray.actor import SlotActor
 from pbtune.executors.ray.cluster import Request
-from pbtune.executors.ray.weights import Answer
-from pbtune.worker.protocol import Begin, Message, Order, framed, unframed
+from pbtune.executors.ray.door import Visitor
+from pbtune.executors.ray.handshake import Introduction, Place
+from pbtune.worker.protocol import Begin, Order
 
 _THREADS: Final = 3
-"""Calls of an actor at once: one conversation, one order that comes unasked, one to spare."""
+"""Calls of an actor at once: the one that serves, and one for weights each way."""
 _BASE: Final = {"CPU": "num_cpus", "GPU": "num_gpus", "memory": "memory"}
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """An actor serves no more: it died, its node did, or it never reached the driver."""
+
+    worker: int
+    error: BaseException
 
 
 @final
 class Handle:
-    """One actor. ``first`` is an order that waits until it is known where the actor is.
+    """One actor. ``first`` is an order that waits until the actor has dialled.
 
     Args:
-        worker: Its number; answers of an actor that was given up bear an old one.
-        payload: A reference to the packed job.
-        place: Where the run is.
+        place: Where the run and its driver are; bears the actor's number.
+        payload: The packed job, or Ray's reference to it.
         request: What it needs.
-        answer: Called with each answer, on a thread of Ray's.
+        ended: Called when it ends, on a thread of Ray's.
+
+    Attributes:
+        talk: What it was told and has said.
+        who: Where it is; None until it has dialled.
+        line: The way to it; None until then.
+        broken_s: When its connection ended, by ``time.monotonic``; None while it holds.
     """
 
     def __init__(
-        self,
-        worker: int,
-        payload: object,
-        place: Place,
-        request: Request,
-        answer: Callable[[Answer], None],
+        self, place: Place, payload: object, request: Request, ended: Callable[[Ended], None]
     ) -> None:
-        self.worker = worker
+        self.worker = place.worker
         self.talk = Conversation()
-        self.hello: Hello | None = None
-        self.is_open = False
+        self.who: Introduction | None = None
+        self.line: Line | None = None
+        self.broken_s: float | None = None
         self.first: Begin | None = None
-        self._order_count = 0
-        self._answer = answer
         self._group = _placement_group(request)
-        actor = library.ray().remote(SlotActor).options(**_options(request, self._group))
-        self._actor: Any = actor.remote(payload, place)
-        self._expect("hello", self._actor.hello.remote())
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether it has a place on a node."""
-        return self.hello is not None
-
-    def send(self, order: Order, weights: dict[str, Any]) -> None:
-        """Give an order: with the next conversation, or beside the one that is open."""
-        self.talk.told(order, time.monotonic())
-        if self.is_open:
-            reference = self._actor.deliver.remote(self._order_count, framed(order), weights)
-            self._expect("delivered", reference)
-        else:
-            self._converse(framed(order), weights)
-        self._order_count += 1
-
-    def listen(self) -> None:
-        """Have a conversation open, so that what it says and its death are heard of."""
-        if not self.is_open:
-            self._converse(b"", {})
-
-    def heard(self, answer: Answer) -> list[Message]:
-        """What an answer says."""
-        if answer.kind == "hello":
-            self.hello = msgspec.json.decode(answer.value, type=Hello)
-        if answer.kind != "said":
-            return []
-        self.is_open = False
-        frames, _ = answer.value
-        return self.talk.understood(unframed(bytearray(frames)))
-
-    def _converse(self, orders: bytes, weights: dict[str, Any]) -> None:
-        self.is_open = True
-        self._expect("said", self._actor.converse.remote(self._order_count, orders, weights))
-
-    def _expect(self, kind: str, reference: Any) -> None:  # noqa: ANN401  Ray's
-        worker, answer = self.worker, self._answer
+        self._actor: Any = _remote().options(**_options(request, self._group)).remote()
+        worker = self.worker
 
         def done(future: Future[object]) -> None:
             error = future.exception()
-            value = None if error is not None else future.result()
-            answer(Answer(worker, kind, value, error))
+            ended(Ended(worker, error or RuntimeError("the actor's loop returned")))
 
-        reference.future().add_done_callback(done)
+        # It never returns, so this call's end is the news of the actor's.
+        self._actor.serve.remote(payload, place).future().add_done_callback(done)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it has a place on a node, and has dialled."""
+        return self.line is not None
+
+    def admit(self, visitor: Visitor) -> None:
+        """It has dialled."""
+        self.who, self.line = visitor.introduction, visitor.line
+
+    def send(self, order: Order) -> None:
+        """Give an order."""
+        self.talk.told(order, time.monotonic())
+        if self.line is not None:
+            self.line.send(order)
+
+    def bring(self, name: str, parcel: bytes) -> None:
+        """Send a checkpoint that the next order needs, through Ray."""
+        self._actor.bring.remote(name, library.ray().put(parcel))
+
+    def fetch(self, name: str) -> bytes:
+        """A checkpoint that it committed. Waits for it.
+
+        Raises:
+            RayError: If it is lost.
+        """
+        ray = library.ray()
+        (reference,) = ray.get(self._actor.parcel.remote(name))
+        return ray.get(reference)
 
     def leave(self) -> object:
         """Ask it to delete what it keeps on its node; a reference to wait for."""
@@ -105,9 +105,17 @@ class Handle:
         ray = library.ray()
         with contextlib.suppress(ray.exceptions.RayError, ValueError):
             ray.kill(self._actor, no_restart=True)
+        if self.line is not None:
+            self.line.close()
         if self._group is not None:
             library.part("util.placement_group").remove_placement_group(self._group)
             self._group = None
+
+
+@functools.cache
+def _remote() -> Any:  # noqa: ANN401  Ray's
+    """Ray's form of the class, made once, since each form travels to the cluster anew."""
+    return library.ray().remote(SlotActor)
 
 
 def _placement_group(request: Request) -> Any:  # noqa: ANN401  Ray's; None for one bundle

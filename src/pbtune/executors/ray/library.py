@@ -1,5 +1,6 @@
 """Ray itself: an extra, so it is imported when a run asks for it."""
 
+import contextlib
 import importlib
 import re
 import sys
@@ -8,6 +9,10 @@ from typing import Any, Final
 from pbtune.errors import EnvironmentFault, SettingsError
 
 VERSION_MIN: Final = (2, 54)
+_PRELOADED: Final = (
+    *("pbtune.executors.ray.executor", "numpy", "pyarrow", "pyarrow.json"),
+    *("pydantic.types", "pydantic.v1", "starlette.datastructures"),
+)
 _EXTRA: Final = "pip install 'pbtune[ray]'"
 
 
@@ -39,6 +44,16 @@ def check_version(version: str) -> None:
         least = ".".join(map(str, VERSION_MIN))
         message = f'executor="ray" needs Ray >= {least}, not {version}: {_EXTRA}'
         raise SettingsError(message)
+
+
+def preload() -> None:
+    """Import the executor, and what Ray imports when it first serialises something.
+
+    It takes a quarter of a second, in which this process otherwise waits for a cluster.
+    """
+    for name in _PRELOADED:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
 
 
 def part(name: str) -> Any:  # noqa: ANN401  a module

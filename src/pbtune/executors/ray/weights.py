@@ -1,12 +1,13 @@
 """Checkpoints between machines that share no folder: through Ray's object store.
 
-    actor:  commit in a folder of its own ──parcel──► Ray ──► driver: the run's folder, the loop
+    actor:  commit in a folder of its own ──parcel──► Ray ──► driver: the run's folder ─► the loop
     driver: the run's folder ──parcel──► Ray ──► actor, beside the order that begins from it
 
 A checkpoint counts when it is whole in the driver's folder: a report that names one is given to the
 loop after that. So what a node held when it was lost was never counted.
 """
 
+import errno
 import queue
 import threading
 from collections.abc import Callable, Iterable
@@ -19,17 +20,27 @@ from pbtune.checkpoints.copying import remove_tree
 from pbtune.checkpoints.store import AbstractCheckpointStore, Committed, LocalStore
 from pbtune.errors import EngineBug
 from pbtune.executors.ray import library
+from pbtune.worker.protocol import Asked, Streamed, decode_said
 
 _TEMPORARY: Final = ".tmp-carried-"
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_FULL_RETRY_S: Final = 1.0
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """What came back from an actor: what it said, or why it can't be asked any more."""
+class Carried(msgspec.Struct, frozen=True):
+    """What an actor said, with every checkpoint that it names in its place; or what went wrong."""
 
     worker: int
-    kind: str
-    value: Any = None
+    bodies: tuple[bytes, ...] = ()
     error: BaseException | None = None
+
+
+class Cargo(msgspec.Struct, frozen=True):
+    """What an actor said, on its way; ``fetch`` brings a parcel by its checkpoint's name."""
+
+    worker: int
+    bodies: tuple[bytes, ...]
+    fetch: Callable[[str], bytes]
 
 
 class File(msgspec.Struct, frozen=True, array_like=True):
@@ -92,23 +103,24 @@ class Carrier:
 
     Args:
         run_dir: The run's folder.
-        arrived: Told of an answer when all checkpoints that came with it are in their places.
+        arrived: Told of what was said, when all checkpoints that it names are in their places.
     """
 
-    def __init__(self, run_dir: Path, arrived: Callable[[Answer], None]) -> None:
+    def __init__(self, run_dir: Path, arrived: Callable[[Carried], None]) -> None:
         self._run_dir = run_dir
         self._arrived = arrived
-        self._queue: queue.SimpleQueue[Answer | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Cargo | None] = queue.SimpleQueue()
         self._placing = threading.Lock()
         self._barred: set[int] = set()
+        self._is_over = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def carry(self, answer: Answer) -> None:
-        """Take an answer; one that brings nothing goes on at once, behind those that do."""
+    def carry(self, cargo: Cargo) -> None:
+        """Take what an actor said; its turn comes behind all that was said before."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="pbtune-weights", daemon=True)
             self._thread.start()
-        self._queue.put(answer)
+        self._queue.put(cargo)
 
     def bar(self, worker: int) -> None:
         """Place nothing more of an actor that was given up: its names may be given again."""
@@ -116,31 +128,47 @@ class Carrier:
             self._barred.add(worker)
 
     def close(self) -> None:
-        """Bring what is on its way, and end the thread."""
+        """Bring what is on its way, and end the thread; a full disk is not waited for any more."""
+        self._is_over.set()
         if self._thread is not None:
             self._queue.put(None)
             self._thread.join()
             self._thread = None
 
     def _work(self) -> None:
-        ray = library.ray()
-        while (answer := self._queue.get()) is not None:
-            _, references = answer.value
+        while (cargo := self._queue.get()) is not None:
             try:
-                for name, reference in references.items():
-                    self._place(answer.worker, name, ray.get(reference))
-            except (ray.exceptions.RayError, OSError) as error:
-                # Lost with its node, or the disk is full: the attempt goes on from what is here.
-                self._arrived(msgspec.structs.replace(answer, value=None, error=error))
+                for name in named(cargo.bodies):
+                    self._place(cargo.worker, name, cargo.fetch(name))
+            except (library.ray().exceptions.RayError, OSError) as error:  # noqa: PERF203  one that fails must not keep the others
+                # Lost with its node: the attempt goes on from what is here.
+                self._arrived(Carried(cargo.worker, (), error))
             else:
-                self._arrived(answer)
+                self._arrived(Carried(cargo.worker, cargo.bodies))
 
     def _place(self, worker: int, name: str, parcel: bytes) -> None:
-        with self._placing:
-            if worker not in self._barred:
-                path = self._run_dir / name
-                path.parent.mkdir(mode=0o700, exist_ok=True)
-                write_tree(parcel, path)
+        path = self._run_dir / name
+        while True:
+            with self._placing:
+                if worker in self._barred:
+                    return
+                try:
+                    path.parent.mkdir(mode=0o700, exist_ok=True)
+                    write_tree(parcel, path)
+                except OSError as error:
+                    if error.errno not in _FULL or self._is_over.is_set():
+                        raise
+                else:
+                    return
+            # The disk is full: the trial waits, as where it writes itself.
+            self._is_over.wait(_FULL_RETRY_S)
+
+
+def named(bodies: Iterable[bytes]) -> list[str]:
+    """The checkpoints that are named in these frames."""
+    said = [decode_said(body) for body in bodies]
+    found = [it.checkpoint for it in said if isinstance(it, (Streamed, Asked))]
+    return [it.id for it in found if it is not None]
 
 
 @final
@@ -149,32 +177,45 @@ class Parcels:
 
     def __init__(self) -> None:
         self._store: CarriedStore | None = None
-        self._brought: dict[str, Any] = {}
+        self._brought: dict[str, list[bytes]] = {}
+        self._has_come = threading.Condition()
 
     def store(self, local: LocalStore) -> AbstractCheckpointStore:
         """The store of an actor that doesn't see the run's folder."""
         self._store = CarriedStore(local)
         return self._store
 
-    def bring(self, name: str, reference: object) -> None:
-        """A checkpoint that an order needs; fetched when the order is carried out."""
-        self._brought[name] = reference
+    def bring(self, name: str, parcel: bytes) -> None:
+        """A checkpoint that an order needs; it comes beside the order, sooner or later."""
+        with self._has_come:
+            self._brought.setdefault(name, []).append(parcel)
+            self._has_come.notify_all()
 
-    def taken(self) -> dict[str, Any]:
-        """References to what was committed since the last time."""
-        return {} if self._store is None else self._store.taken()
+    def taken(self, name: str) -> Any:  # noqa: ANN401  a reference of Ray's
+        """A reference to a parcel that was committed.
+
+        Raises:
+            KeyError: If there is none: nobody asks twice.
+        """
+        if self._store is None:
+            raise KeyError(name)
+        return self._store.taken(name)
 
     def unpack(self, checkpoint: str | None) -> None:
         """Have this checkpoint here, and no other: an attempt begins."""
         if self._store is None:
             return
-        brought, self._brought = self._brought, {}
         self._store.keep_only(checkpoint)
-        if checkpoint is None or self._store.path_of(checkpoint).is_dir():
+        if checkpoint is None:
             return
+        with self._has_come:
+            # One for each order that names it, also where a copy is here already.
+            self._has_come.wait_for(lambda: self._brought.get(checkpoint))
+            parcel = self._brought[checkpoint].pop()
         path = self._store.path_of(checkpoint)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_tree(library.ray().get(brought[checkpoint]), path)
+        if not path.is_dir():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_tree(parcel, path)
 
 
 @final
@@ -189,10 +230,9 @@ class CarriedStore(AbstractCheckpointStore):
         self._local = local
         self._parcels: dict[str, Any] = {}
 
-    def taken(self) -> dict[str, Any]:
-        """References to the parcels that haven't been taken."""
-        names = list(self._parcels)
-        return {name: self._parcels.pop(name) for name in names}
+    def taken(self, name: str) -> Any:  # noqa: ANN401  a reference of Ray's
+        """A reference to a parcel that hasn't been taken."""
+        return self._parcels.pop(name)
 
     def keep_only(self, checkpoint: str | None) -> None:
         """Delete the others: the driver has them."""
