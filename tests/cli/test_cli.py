@@ -32,7 +32,7 @@ def test_help_names_every_verb_with_its_line(call):
             assert line in result.output
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", sorted(VERBS))
 def test_every_verb_explains_itself(call, verb):
     result = call(verb, "--help")
     assert result.exit_code == 0
@@ -133,6 +133,7 @@ def test_list_gives_csv_to_programs(call, tmp_path):
         (f"4194304 {platform.node()}", "killed"),
         ("1 another-machine", "elsewhere"),
     ],
+    ids=["interrupted", "training", "killed", "elsewhere"],
 )
 def test_list_says_who_trains(call, tmp_path, pid, state):
     folder = tmp_path / "open"
