@@ -53,10 +53,13 @@ def test_the_users_own_values_stand_where_tune_lets_them(made_up, row):
     assert only["date"] != "mine"
 
 
-def test_the_last_report_of_an_ended_trial_is_done(made_up, row):
+@pytest.mark.parametrize(
+    ("reason", "is_done"), [("training_iteration >= 2", True), ("returned", False)]
+)
+def test_the_report_that_ended_a_trial_is_done(made_up, row, reason, is_done):
     reports = [row("t0", 1, "{}"), row("t0", 2, "{}")]
-    rows = shown(made_up([(BEGUN, reports), ([Completed("t0", "returned")], [])]))
-    assert [it["done"] for it in rows] == [False, True]
+    rows = shown(made_up([(BEGUN, reports), ([Completed("t0", reason)], [])]))
+    assert [it["done"] for it in rows] == [False, is_done]
 
 
 def test_a_copy_goes_on_from_its_donors_steps_and_time(made_up, row):
