@@ -32,7 +32,10 @@ Catch the branch that you can do something about::
         sys.exit(str(error))
 """
 
+import builtins
+import functools
 from collections.abc import Callable, Iterable
+from typing import cast
 
 
 class PbtuneError(Exception):
@@ -140,9 +143,36 @@ class TrialFailed(UserError, RuntimeError):
         self.traceback_text = traceback_text
         super().__init__(f"{trial} failed: {error}: {message}\n{traceback_text}".rstrip())
 
-    def __reduce__(self) -> tuple[type["TrialFailed"], tuple[str, str, str, str]]:
+    @classmethod
+    def of(cls, trial: str, error: str, message: str, traceback_text: str = "") -> "TrialFailed":
+        """As the constructor; where Python itself has the exception, it is one of those too.
+
+        So ``isinstance(result.error, ValueError)`` and ``except KeyError`` hold, as in Tune.
+        """
+        return _kind_of(error)(trial, error, message, traceback_text)
+
+    def __str__(self) -> str:
+        """The message; KeyError, whose kin this may be, would quote it."""
+        return str(self.args[0])
+
+    def __reduce__(self) -> tuple[Callable[..., "TrialFailed"], tuple[str, str, str, str]]:
         """Keep the attributes when pickled."""
-        return TrialFailed, (self.trial, self.error, self.message, self.traceback_text)
+        return TrialFailed.of, (self.trial, self.error, self.message, self.traceback_text)
+
+
+@functools.cache
+def _kind_of(error: str) -> type[TrialFailed]:
+    found = getattr(builtins, error, None)
+    if not (isinstance(found, type) and issubclass(found, Exception)):
+        return TrialFailed
+    if issubclass(TrialFailed, found):
+        return TrialFailed
+    try:
+        kind = type(TrialFailed.__name__, (TrialFailed, found), {"__module__": __name__})
+    except TypeError:
+        # Its objects are laid out in another way, as OSError's are.
+        return TrialFailed
+    return cast("type[TrialFailed]", kind)
 
 
 class TrialsFailed(UserError, RuntimeError):

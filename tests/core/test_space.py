@@ -209,3 +209,8 @@ def test_domains_are_plain_data_that_can_be_compared():
     assert space.randn(1.0, 2.0) == Normal(1.0, 2.0)
     assert space.qrandn(1.0, 2.0, 0.5) == Normal(1.0, 2.0, 0.5)
     assert space.sample_from(len) == Function(len)
+
+
+def test_a_choice_can_be_counted_and_indexed():
+    domain = space.choice(["a", "b"])
+    assert (len(domain), domain[1]) == (2, "b")

@@ -6,17 +6,31 @@ import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn, final
+from typing import Final, NoReturn, final
 
 import msgspec
 
 from pbtune.errors import CheckpointMissing
 
 METADATA_NAME = ".metadata.json"
+_GONE: Final = frozenset(
+    {
+        *("from_bytes", "from_checkpoint", "from_dict", "from_object_ref", "from_uri"),
+        *("get_internal_representation", "to_bytes", "to_dict", "to_object_ref", "to_uri", "uri"),
+    }
+)
+"""Methods of years ago, which Tune has taken out too."""
+
+
+class _Kind(type):
+    """The class of ``Checkpoint``, which says of its old methods what to do instead."""
+
+    def __getattr__(cls, name: str) -> NoReturn:
+        raise AttributeError(_lacks(name))
 
 
 @final
-class Checkpoint:
+class Checkpoint(metaclass=_Kind):
     """A directory with the state of a training.
 
     Args:
@@ -30,6 +44,10 @@ class Checkpoint:
     def __init__(self, path: str | os.PathLike[str], filesystem: None = None) -> None:
         self.path = os.fspath(path)
         self.filesystem = filesystem
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """Only asked for what isn't there."""
+        raise AttributeError(_lacks(name))
 
     def __repr__(self) -> str:
         """As the call that makes it."""
@@ -108,6 +126,15 @@ class Checkpoint:
     def update_metadata(self, metadata: dict[str, object]) -> None:
         """Merge into the JSON beside the files; only before the checkpoint is reported."""
         self.set_metadata({**self.get_metadata(), **metadata})
+
+
+def _lacks(name: str) -> str:
+    if name not in _GONE:
+        return f"a Checkpoint has no {name!r}"
+    return (
+        f"Checkpoint.{name}() is no more: a checkpoint is a directory. Write files into one, and"
+        f" pass Checkpoint.from_directory(path); read them in `with checkpoint.as_directory()`"
+    )
 
 
 def _missing(path: str | os.PathLike[str]) -> CheckpointMissing:

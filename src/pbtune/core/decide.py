@@ -123,5 +123,6 @@ _DECIDERS: Final = cast(
         e.Reconfigured: _nothing,
         e.StoppedAll: _stopped_all,
         e.Noticed: _nothing,
+        e.Hosted: _nothing,
     },
 )

@@ -161,6 +161,16 @@ class StoppedAll(
     reason: str
 
 
+class Hosted(msgspec.Struct, frozen=True, tag="hosted", tag_field="kind", omit_defaults=True):
+    """Which process an attempt runs in, told with its first report; it changes no decision."""
+
+    trial: str
+    attempt: int
+    pid: int
+    hostname: str
+    node_ip: str
+
+
 class Noticed(msgspec.Struct, frozen=True, tag="noticed", tag_field="kind", omit_defaults=True):
     """Something that the user should know, seen once; it changes no decision."""
 
@@ -183,4 +193,5 @@ Event = (
     | Reconfigured
     | StoppedAll
     | Noticed
+    | Hosted
 )

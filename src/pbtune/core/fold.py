@@ -362,6 +362,7 @@ _FOLDS: Final = cast(
         e.Reconfigured: _unchanged,
         e.StoppedAll: _unchanged,
         e.Noticed: _unchanged,
+        e.Hosted: _unchanged,
         d.Created: _created,
         d.Ranked: _ranked,
         d.Exploited: _exploited,

@@ -147,6 +147,14 @@ class Categorical(AbstractDomain, frozen=True):
         """One value."""
         return rng.choice(self.categories)
 
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.categories)
+
+    def __getitem__(self, index: int) -> object:
+        """One of them."""
+        return self.categories[index]
+
     def contains(self, value: object) -> bool:
         """Whether the value is one of the categories."""
         return value in self.categories

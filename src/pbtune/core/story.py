@@ -120,6 +120,9 @@ _LINES: Final[dict[type[Record], Callable[[Any], str]]] = {
     e.Reconfigured: _reconfigured,
     e.StoppedAll: lambda it: f"a stopper ends the run: {it.reason}",
     e.Noticed: lambda it: f"note on {it.trial}: {it.text}",
+    e.Hosted: lambda it: (
+        f"{it.trial} attempt {it.attempt} runs in process {it.pid} on {it.hostname}"
+    ),
     d.Created: lambda it: f"{it.trial} is created: {it.config}",
     d.Ranked: _ranked,
     d.Exploited: _exploited,

@@ -3,7 +3,7 @@
 import msgspec
 
 from pbtune.checkpoints.store import Committed
-from pbtune.core.events import Event, Failed, Noticed, Report, Reported, Returned, Saved
+from pbtune.core.events import Event, Failed, Hosted, Noticed, Report, Reported, Returned, Saved
 from pbtune.core.experiment import Experiment
 from pbtune.core.settings import Settings
 from pbtune.core.trial import Status
@@ -85,8 +85,11 @@ def _report(settings: Settings, segment: int, message: Streamed | Asked) -> Tran
         metrics=message.metrics,
         checkpoint=None if committed is None else committed.id,
     )
+    events: list[Event] = []
+    if message.host is not None:
+        events.append(Hosted(message.trial, message.attempt, *message.host))
     if isinstance(message, Streamed) and committed is None:
-        return Translated(row=row)
+        return Translated(tuple(events), row)
     report = Report(
         trial=message.trial,
         attempt=message.attempt,
@@ -95,7 +98,6 @@ def _report(settings: Settings, segment: int, message: Streamed | Asked) -> Tran
         observed=message.observed or {},
         checkpoint=row.checkpoint,
     )
-    events: list[Event] = []
     if isinstance(message, Asked):
         events += [notice(message.trial, code, text) for code, text in message.notices]
     if committed is not None:

@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, final
 
+from pbtune.core.exact import flatten
 from pbtune.core.trial import Status, Trial
+from pbtune.errors import TrialFailed
 
 STATUSES: Final = {
     Status.PENDING: "PENDING",
@@ -34,8 +36,15 @@ class ObservedTrial:
         checkpoint: The state that it would go on from; None if there is none.
         num_failures: Attempts that failed.
         error: What the last failure said; None if there was none.
+        custom_trial_name: The name by which it is shown, where ``TuneConfig`` says so.
         is_redone: Whether this start does steps again that were reported already.
     """
+
+    PENDING: Final = "PENDING"
+    RUNNING: Final = "RUNNING"
+    PAUSED: Final = "PAUSED"
+    TERMINATED: Final = "TERMINATED"
+    ERROR: Final = "ERROR"
 
     def __init__(
         self,
@@ -48,7 +57,7 @@ class ObservedTrial:
         self.trial_id = trial.id
         self.trainable_name = trainable_name
         self.evaluated_params = dict(evaluated)
-        self.experiment_tag = _tag(trial.index, evaluated)
+        self.experiment_tag = experiment_tag(trial.index, evaluated)
         self.config: dict[str, Any] = trial.config
         self.status = STATUSES[trial.status]
         self.last_result: dict[str, Any] = {}
@@ -56,6 +65,7 @@ class ObservedTrial:
         self.num_failures = trial.failures
         self.error: str | None = None
         self.is_redone = False
+        self.custom_trial_name: str | None = None
         self.local_path = str(run_dir / trial.id)
         self.local_experiment_path = str(run_dir)
         self.experiment_dir_name = run_dir.name
@@ -63,7 +73,7 @@ class ObservedTrial:
 
     def __repr__(self) -> str:
         """As Tune names a trial."""
-        return f"{self.trainable_name}_{self.trial_id}"
+        return self.custom_trial_name or f"{self.trainable_name}_{self.trial_id}"
 
     @property
     def logdir(self) -> str:
@@ -79,6 +89,49 @@ class ObservedTrial:
         """Make the trial's folder, if there is none yet."""
         Path(self.local_path).mkdir(mode=0o700, parents=True, exist_ok=True)
 
+    @property
+    def local_dir(self) -> str:
+        """The run's folder."""
+        return self.local_experiment_path
+
+    @property
+    def relative_logdir(self) -> str:
+        """The name of the trial's folder in the run's."""
+        return self.trial_id
+
+    @property
+    def node_ip(self) -> str | None:
+        """The address of the machine that reported last."""
+        return self.last_result.get("node_ip")
+
+    @property
+    def error_file(self) -> str | None:
+        """Where the failures' tracebacks are; None if there was none."""
+        return None if self.error is None else str(Path(self.local_path, "error.txt"))
+
+    @property
+    def has_reported_at_least_once(self) -> bool:
+        """Whether there is a report."""
+        return bool(self.last_result)
+
+    @property
+    def metric_analysis(self) -> dict[str, dict[str, float]]:
+        """Of every reported number its max, min, avg, last, last-5-avg and last-10-avg."""
+        series: dict[str, list[float]] = {}
+        for row in map(flatten, self.rows()):
+            for key, value in row.items():
+                if isinstance(value, (int, float)) and not isinstance(value, bool):
+                    series.setdefault(key, []).append(float(value))
+        return {key: _summary(values) for key, values in series.items()}
+
+    def has_checkpoint(self) -> bool:
+        """Whether there is a state that it would go on from."""
+        return self.checkpoint is not None
+
+    def get_error(self) -> Exception | None:
+        """What the last failure said, as an exception; None if there was none."""
+        return None if self.error is None else TrialFailed(self.trial_id, "", self.error, "")
+
     def is_finished(self) -> bool:
         """Whether it trains no more."""
         return self.status in {"TERMINATED", "ERROR"}
@@ -88,7 +141,18 @@ class ObservedTrial:
         return self._rows(self.trial_id)
 
 
-def _tag(index: int, evaluated: Mapping[str, object]) -> str:
+def _summary(values: list[float]) -> dict[str, float]:
+    return {
+        "max": max(values),
+        "min": min(values),
+        "avg": sum(values) / len(values),
+        "last": values[-1],
+        "last-5-avg": sum(values[-5:]) / len(values[-5:]),
+        "last-10-avg": sum(values[-10:]) / len(values[-10:]),
+    }
+
+
+def experiment_tag(index: int, evaluated: Mapping[str, object]) -> str:
     """Tune's experiment tag: "3_act=relu,lr=0.0100"."""
     parts = sorted(
         f"{path.rpartition('/')[2]}={f'{value:.4f}' if isinstance(value, float) else value}"

@@ -38,13 +38,15 @@ class Watch(msgspec.Struct, frozen=True):
     """What observers need besides the journal.
 
     ``on_error`` is told, once, of an observer that raised. ``checkpoint_at`` makes the user's
-    checkpoint object of a path. ``objects`` are those that configs refer to, by path.
+    checkpoint object of a path. ``objects`` are those that configs refer to, by path. ``name_of``
+    gives the name by which a trial is shown.
     """
 
     on_error: Callable[[str], None]
     checkpoint_at: Callable[[str], object] = str
     objects: Mapping[str, object] = {}
     setup: Mapping[str, object] = {}
+    name_of: Callable[[ObservedTrial], str] | None = None
 
 
 @final
@@ -249,13 +251,16 @@ class Telling:
         record = entry.record
         if isinstance(record, d.Created):
             trial = self._view.experiment.trials[record.trial]
-            self._trials[record.trial] = ObservedTrial(
+            seen = ObservedTrial(
                 self._run_dir,
                 self._view.header.trainable,
                 trial,
                 record.evaluated,
                 self._rows,
             )
+            if self._watch.name_of is not None:
+                seen.custom_trial_name = self._watch.name_of(seen)
+            self._trials[record.trial] = seen
         name = getattr(record, "trial", None)
         observed = self._trials.get(cast("str", name))
         if observed is None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from typing import cast, final, overload
 
 from pbtune.core.decisions import Started
-from pbtune.core.trial import ENDED, Config
+from pbtune.core.trial import Config, Status
 from pbtune.journal.reader import StoredReport
 from pbtune.reporting.snapshot import RunView
 
@@ -13,7 +13,11 @@ from pbtune.reporting.snapshot import RunView
 def filled(view: RunView, report: StoredReport, before: StoredReport | None) -> dict[str, object]:
     """One report of a run with Tune's auto-filled keys; see ``fill``."""
     start = view.starts[report.trial, report.attempt]
-    return fill(report, before, start, view.configs[report.trial, report.segment])
+    row = fill(report, before, start, view.configs[report.trial, report.segment])
+    host = view.hosts.get((report.trial, report.attempt))
+    if host is not None:
+        row.update(pid=host.pid, hostname=host.hostname, node_ip=host.node_ip)
+    return row
 
 
 def fill(
@@ -30,8 +34,9 @@ def fill(
     Returns:
         The user's metrics, nested as they were, and ``training_iteration``, ``time_total_s``,
         ``time_this_iter_s``, ``time_since_restore``, ``iterations_since_restore``, ``timestamp``,
-        ``date``, ``done``, ``trial_id``, ``checkpoint_dir_name`` and ``config``. A value of the
-        user's own stands where Tune lets it stand.
+        ``date``, ``done``, ``trial_id``, ``checkpoint_dir_name`` and ``config``;
+        ``should_checkpoint`` where there is one. A value of the user's own stands where Tune lets
+        it stand.
     """
     metrics = report.metrics()
     goes_on = before is not None and before.attempt == report.attempt
@@ -43,7 +48,10 @@ def fill(
         ("done", False),
     ):
         metrics.setdefault(key, value)
-    name = None if report.checkpoint is None else report.checkpoint.rpartition("/")[2]
+    name = None
+    if report.checkpoint is not None:
+        name = report.checkpoint.rpartition("/")[2]
+        metrics.setdefault("should_checkpoint", True)
     return {
         **metrics,
         "time_since_restore": report.time_total_s - start.time_total_s,
@@ -99,12 +107,16 @@ class TrialRows(Sequence[dict[str, object]]):
             if report.checkpoint is not None and report.checkpoint in names
         }
 
+    def _is_ended_by(self, trial: str) -> bool:
+        """Whether the last report ended the trial, and not that its function returned."""
+        is_done = self._view.experiment.trials[trial].status is Status.DONE
+        return is_done and self._view.reasons.get(trial) != "returned"
+
     def _row(self, place: int) -> dict[str, object]:
         report = self._reports[place]
         row = filled(self._view, report, self._reports[place - 1] if place else None)
         if self._own is not None:
             row["config"] = self._own(cast("Config", row["config"]))
-        is_last = place == len(self) - 1
-        if is_last and self._view.experiment.trials[report.trial].status in ENDED:
+        if place == len(self) - 1 and self._is_ended_by(report.trial):
             row["done"] = True
         return row

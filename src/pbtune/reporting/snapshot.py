@@ -47,8 +47,11 @@ class RunView:
         exploits: In order.
         savings: Saved checkpoints by id, deleted ones too.
         starts: The record of each (trial, attempt).
+        hosts: The process of each (trial, attempt) that has reported.
+        created: The record of each trial.
         founders: Of each (trial, segment), the first member of its lineage.
         failures: Each trial's failures, in order.
+        failed_at: The wall clock of each of them, in seconds.
         reasons: Why each ended trial ended.
         notices: What the user was told.
         last_at: The wall clock of the newest record, in seconds.
@@ -63,8 +66,11 @@ class RunView:
         self.exploits: list[Exploit] = []
         self.savings: dict[str, Saving] = {}
         self.starts: dict[tuple[str, int], d.Started] = {}
+        self.hosts: dict[tuple[str, int], e.Hosted] = {}
+        self.created: dict[str, d.Created] = {}
         self.founders: dict[tuple[str, int], str] = {}
         self.failures: dict[str, list[e.Failed]] = {}
+        self.failed_at: dict[str, list[float]] = {}
         self.reasons: dict[str, str] = {}
         self.notices: list[str] = []
         self.last_at = self.header.created_at
@@ -96,10 +102,11 @@ class RunView:
         self._note(entry)
         self._cursor, self.last_at = entry.id, entry.at
 
-    def _note(self, entry: Entry) -> None:  # noqa: C901  one case a kind of record
+    def _note(self, entry: Entry) -> None:  # noqa: C901, PLR0912  one case a kind of record
         match entry.record:
             case d.Created() as record:
                 self.configs[record.trial, 0] = record.config
+                self.created[record.trial] = record
                 self.founders[record.trial, 0] = record.trial
             case d.Started() as record:
                 self.starts[record.trial, record.attempt] = record
@@ -113,6 +120,7 @@ class RunView:
                 self.savings[record.checkpoint] = Saving(segment, record)
             case e.Failed() as record:
                 self.failures.setdefault(record.trial, []).append(record)
+                self.failed_at.setdefault(record.trial, []).append(entry.at)
             case d.Completed() as record:
                 self.reasons[record.trial] = record.reason
             case e.Reopened(trial=trial) | e.Rewound(trial=trial) | d.Restarted(trial=trial):
@@ -128,6 +136,8 @@ class RunView:
                 self.settings = record.settings or self.settings
                 for name, _old, new in record.changes:
                     self.trainable = new if name == "trainable" else self.trainable
+            case e.Hosted() as record:
+                self.hosts[record.trial, record.attempt] = record
             case e.Noticed() as record:
                 self.notices.append(record.text)
             case _:

@@ -24,6 +24,7 @@ from pbtune.core.space import randn as randn
 from pbtune.core.space import sample_from as sample_from
 from pbtune.core.space import uniform as uniform
 from pbtune.errors import PbtuneError as TuneError
+from pbtune.tune import places
 from pbtune.tune.lazily import late
 from pbtune.worker.api import TuneContext as TuneContext
 from pbtune.worker.api import checkpoint_due as checkpoint_due
@@ -41,6 +42,10 @@ if TYPE_CHECKING:
     from pbtune.tune.configs import FailureConfig as FailureConfig
     from pbtune.tune.configs import RunConfig as RunConfig
     from pbtune.tune.configs import TuneConfig as TuneConfig
+    from pbtune.tune.context import get_trial_dir as get_trial_dir
+    from pbtune.tune.context import get_trial_id as get_trial_id
+    from pbtune.tune.context import get_trial_name as get_trial_name
+    from pbtune.tune.context import get_trial_resources as get_trial_resources
     from pbtune.tune.entry_points import run as run
     from pbtune.tune.entry_points import run_experiments as run_experiments
     from pbtune.tune.experiment import Experiment as Experiment
@@ -54,10 +59,12 @@ if TYPE_CHECKING:
     from pbtune.tune.resources import with_resources as with_resources
     from pbtune.tune.results import Result as Result
     from pbtune.tune.results import ResultGrid as ResultGrid
+    from pbtune.tune.resume_config import ResumeConfig as ResumeConfig
     from pbtune.tune.schedule import Schedule as Schedule
     from pbtune.tune.schedulers.creating import create_scheduler as create_scheduler
     from pbtune.tune.search import create_searcher as create_searcher
     from pbtune.tune.stopper import Stopper as Stopper
+    from pbtune.tune.syncer import SyncConfig as SyncConfig
     from pbtune.tune.trainable import Trainable as Trainable
     from pbtune.tune.tuner import Tuner as Tuner
     from pbtune.tune.warning import PbtuneWarning as PbtuneWarning
@@ -75,14 +82,20 @@ _PLACES: Final = {
     "ProgressReporter": "progress_reporter",
     "Result": "results",
     "ResultGrid": "results",
+    "ResumeConfig": "resume_config",
     "RunConfig": "configs",
     "Schedule": "schedule",
     "Stopper": "stopper",
+    "SyncConfig": "syncer",
     "Trainable": "trainable",
     "TuneConfig": "configs",
     "Tuner": "tuner",
     "create_scheduler": "schedulers.creating",
     "create_searcher": "search",
+    "get_trial_dir": "context",
+    "get_trial_id": "context",
+    "get_trial_name": "context",
+    "get_trial_resources": "context",
     "register_env": "registry",
     "register_trainable": "registry",
     "run": "entry_points",
@@ -92,6 +105,8 @@ _PLACES: Final = {
 }
 """Which module has a name that is imported when it is asked for."""
 _PACKAGES: Final = frozenset({"schedulers", "search"})
+
+places.install()
 
 __all__ = [
     "CLIReporter",
@@ -107,9 +122,11 @@ __all__ = [
     "ProgressReporter",
     "Result",
     "ResultGrid",
+    "ResumeConfig",
     "RunConfig",
     "Schedule",
     "Stopper",
+    "SyncConfig",
     "Trainable",
     "TuneConfig",
     "TuneContext",
@@ -121,6 +138,10 @@ __all__ = [
     "create_searcher",
     "get_checkpoint",
     "get_context",
+    "get_trial_dir",
+    "get_trial_id",
+    "get_trial_name",
+    "get_trial_resources",
     "grid_search",
     "lograndint",
     "loguniform",

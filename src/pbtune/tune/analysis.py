@@ -17,7 +17,9 @@ from pbtune.reporting.observed import ObservedTrial
 from pbtune.reporting.snapshot import RunView
 from pbtune.tune.modes import check_mode
 from pbtune.tune.optional import pandas
-from pbtune.tune.results import SCOPES, Result, ResultGrid, check_local, scored
+from pbtune.tune.places import elsewhere
+from pbtune.tune.results import SCOPES, AbstractRunReader, Result, ResultGrid, scored
+from pbtune.tune.urls import check_local
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -26,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 @final
-class ExperimentAnalysis:
+class ExperimentAnalysis(AbstractRunReader):
     """A run's results under Tune's older names, read from its journal.
 
     Args:
@@ -301,3 +303,10 @@ def _observed(
         seen.error = None if result.error is None else result.error.message
         trials.append(seen)
     return (view.header.metric, view.header.mode), trials
+
+
+__path__: list[str] = []  # Ray has a package of this name; ``places`` finds its modules
+
+
+def __getattr__(name: str) -> object:
+    return elsewhere(__name__, name)

@@ -13,20 +13,11 @@ from types import ModuleType
 from typing import Final, final
 
 from pbtune.errors import NotInPbtune
-from pbtune.tune import cluster
+from pbtune.tune.absent import why_absent
 
-_OURS: Final = {"ray.tune": "pbtune.tune", "ray.train": "pbtune.train", "ray.air": "pbtune.train"}
-_ROOT_NAMES: Final = {
-    "init": cluster.init,
-    "shutdown": cluster.shutdown,
-    "is_initialized": cluster.is_initialized,
-}
-_WHY: Final = {
-    "ray.get": "it belongs to Ray's tasks and objects; call the function directly",
-    "ray.put": "it belongs to Ray's tasks and objects; use the value itself",
-    "ray.remote": "it belongs to Ray's tasks and objects; call the function directly",
-    "ray.air.session": "use tune.report() and tune.get_checkpoint()",
-}
+_OURS: Final = "pbtune"
+_VERSION: Final = "2.60.0"
+"""The Ray whose names these are, for scripts that ask."""
 _WHY_OTHERWISE: Final = "pbtune speaks the part of Ray Tune that population based training needs"
 
 
@@ -58,16 +49,20 @@ def uninstall() -> None:
 
 def _ours(name: str) -> ModuleType | None:
     """Our module for a name of Ray's; None if we have none."""
-    for theirs, ours in _OURS.items():
-        if name == theirs or name.startswith(f"{theirs}."):
-            target = ours + name[len(theirs) :]
-            try:
-                return importlib.import_module(target)
-            except ModuleNotFoundError as error:
-                if error.name is not None and target.startswith(error.name):
-                    return None
-                raise
-    return None
+    target = _OURS + name.removeprefix("ray")
+    try:
+        return importlib.import_module(target)
+    except NotInPbtune:
+        return None
+    except ModuleNotFoundError as error:
+        if error.name is not None and target.startswith(error.name):
+            return None
+        raise
+
+
+def _not_here(name: str) -> NotInPbtune:
+    head, _, tail = name.removeprefix("ray.").rpartition(".")
+    return NotInPbtune(name, why_absent(head, tail) or _WHY_OTHERWISE)
 
 
 @final
@@ -88,9 +83,9 @@ class RayFinder(MetaPathFinder, Loader):
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         """A module that answers with our names."""
-        ours = None if spec.name == "ray" else _ours(spec.name)
-        if spec.name != "ray" and ours is None:
-            raise NotInPbtune(spec.name, _WHY.get(spec.name, _WHY_OTHERWISE))
+        ours = _ours(spec.name)
+        if ours is None:
+            raise _not_here(spec.name)
         return RayModule(spec.name, ours)
 
     def exec_module(self, module: ModuleType) -> None:
@@ -101,12 +96,11 @@ class RayFinder(MetaPathFinder, Loader):
 class RayModule(ModuleType):
     """``ray`` or one of its submodules, answering with our names."""
 
-    def __init__(self, name: str, ours: ModuleType | None) -> None:
+    def __init__(self, name: str, ours: ModuleType) -> None:
         super().__init__(name, f"{name}, as pbtune has it.")
         self.__path__ = []
         self._ours = ours
-        if ours is not None:
-            self.__all__ = list(getattr(ours, "__all__", []))
+        self.__all__ = list(getattr(ours, "__all__", []))
 
     def __reduce__(self) -> tuple[Callable[[str], ModuleType], tuple[str]]:
         """Travel by name, as a function's globals do on their way to a worker."""
@@ -114,14 +108,15 @@ class RayModule(ModuleType):
 
     def __getattr__(self, name: str) -> object:
         full = f"{self.__name__}.{name}"
+        if full == "ray.__version__":
+            return _VERSION
         if name.startswith("__"):
             raise AttributeError(full)
-        if self._ours is None:
-            if name in _ROOT_NAMES:
-                return _ROOT_NAMES[name]
-        elif hasattr(self._ours, name):
+        try:
             value = getattr(self._ours, name)
-            return importlib.import_module(full) if isinstance(value, ModuleType) else value
-        if _ours(full) is not None:
+        except AttributeError:
+            if _ours(full) is None:
+                raise _not_here(full) from None
             return importlib.import_module(full)
-        raise NotInPbtune(full, _WHY.get(full, _WHY_OTHERWISE))
+        is_own = isinstance(value, ModuleType) and value.__name__.startswith(f"{_OURS}.")
+        return importlib.import_module(full) if is_own else value

@@ -5,6 +5,7 @@ from abc import ABC
 from typing import Any
 
 from pbtune.reporting.observed import ObservedTrial
+from pbtune.tune.places import elsewhere
 
 Trials = list[ObservedTrial]
 
@@ -101,3 +102,7 @@ class Callback(ABC):  # noqa: B024  a base class with nothing left open
 
     def set_state(self, state: dict[str, Any]) -> None:
         """For scripts that override it; never called."""
+
+
+def __getattr__(name: str) -> object:
+    return elsewhere(__name__, name)

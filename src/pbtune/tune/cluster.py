@@ -13,18 +13,25 @@ from pbtune.tune.resources import Supply, normalised, visible_gpus
 Executor = Literal["processes", "inline", "ray"]
 RAY_ONLY: Final = frozenset(
     {
+        "cgroup_path",
         "configure_logging",
         "dashboard_host",
         "dashboard_port",
+        "enable_resource_isolation",
         "ignore_reinit_error",
         "include_dashboard",
+        "job_config",
         "labels",
         "log_to_driver",
         "logging_config",
+        "logging_format",
         "logging_level",
         "namespace",
         "object_store_memory",
+        "proxy_server_url",
         "runtime_env",
+        "system_reserved_cpu",
+        "system_reserved_memory",
     }
 )
 """Arguments of ray.init that have nothing to set here; accepted, so that scripts run."""
@@ -131,14 +138,34 @@ def _checked_supply(
     return own
 
 
-def shutdown() -> None:
-    """Forget what ``init`` said. Runs have ended their processes by themselves."""
+def shutdown(*, wait_for_processes: bool = False) -> None:
+    """Forget what ``init`` said. Runs have ended their processes by themselves.
+
+    Args:
+        wait_for_processes: Accepted; there are none to wait for.
+    """
+    del wait_for_processes
     _machine.clear()
 
 
 def is_initialized() -> bool:
     """Whether ``init`` has been called, and ``shutdown`` not since."""
     return bool(_machine)
+
+
+def cluster_resources() -> dict[str, float]:
+    """What there is for trials to ask for, by resource."""
+    return {name: amount for name, amount in machine().supply().amounts.items() if amount}
+
+
+def available_resources() -> dict[str, float]:
+    """The same: between runs nothing is in use."""
+    return cluster_resources()
+
+
+def get_gpu_ids() -> list[int | str]:
+    """The GPUs that this process may use, by number or by name; in a trial those of its slot."""
+    return [int(name) if name.isdigit() else name for name in visible_gpus()]
 
 
 def machine() -> Machine:

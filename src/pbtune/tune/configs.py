@@ -1,20 +1,21 @@
 """The settings that a user types, under Tune's names and with Tune's defaults."""
 
 import os
-from abc import ABC
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Literal, cast, final
 
-from pbtune.errors import SettingsError
+from pbtune.errors import NotInPbtune, SettingsError
 from pbtune.tune.callback import Callback
 from pbtune.tune.modes import check_mode
 from pbtune.tune.progress_reporter import ProgressReporter
 from pbtune.tune.schedulers.base import AbstractTuneScheduler
 from pbtune.tune.search.base import LIMIT, AbstractSearcher, agreed
+from pbtune.tune.settings import AbstractConfig
 from pbtune.tune.stopper.given import Bounds, bounds_of, stopper_of
 from pbtune.tune.stopper.stopper import Stopper
+from pbtune.tune.syncer import SyncConfig as SyncConfig
 from pbtune.tune.urls import is_url, local_root
 
 Mode = Literal["max", "min"]
@@ -22,22 +23,8 @@ DEFAULT_STORAGE = "pbtune_results"
 LOG_NAMES: Final = ("output.log", "output.log")
 
 
-class _Settings(ABC):  # noqa: B024  nothing is left open: it only shows what it was given
-    """Prints as the call that makes it."""
-
-    def __repr__(self) -> str:
-        given = ", ".join(f"{key}={value!r}" for key, value in vars(self).items())
-        return f"{type(self).__name__}({given})"
-
-    def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and vars(self) == vars(other)
-
-    def __hash__(self) -> int:
-        return hash(repr(self))
-
-
 @final
-class CheckpointConfig(_Settings):
+class CheckpointConfig(AbstractConfig):
     """Which checkpoints a trial keeps.
 
     Args:
@@ -79,7 +66,7 @@ class CheckpointConfig(_Settings):
 
 
 @final
-class FailureConfig(_Settings):
+class FailureConfig(AbstractConfig):
     """What a failed attempt leads to.
 
     Args:
@@ -117,7 +104,7 @@ class FailureConfig(_Settings):
 
 
 @final
-class RunConfig(_Settings):
+class RunConfig(AbstractConfig):
     """Where a run lives, when it ends and what it shows.
 
     Args:
@@ -125,17 +112,20 @@ class RunConfig(_Settings):
             A name that is taken becomes ``name_1``.
         storage_path: The storage root, a folder or a URL such as "s3://bucket/runs"; else
             PBTUNE_STORAGE, else ``./pbtune_results``.
+        storage_filesystem: None: a URL says as much.
         stop: {metric: bound}: a trial ends as soon as one metric is >= its bound. Or a function of
             (trial_id, result) that is true for its last report; a ``tune.Stopper``; or a list of
             them.
         failure_config: What a failed attempt leads to.
         checkpoint_config: Which checkpoints are kept.
+        sync_config: Accepted; there is nothing to synchronise.
         verbose: 0 or False shows nothing, 1 the population (the default), 2 also
             what trials print.
         callbacks: ``tune.Callback`` objects, which are told what happens.
         progress_reporter: Shows the run in place of the live table.
         log_to_file: Where each trial's output goes, in its folder: True for "stdout" and "stderr",
             a name for both, or two names. It goes to "output.log" otherwise.
+        local_dir: None: it is ``storage_path`` now.
         resume: "auto" goes on with the run of this name if there is one; "override" also if its
             settings differ. Ours.
         durability: "process": nothing acknowledged is lost when a process is killed; "power": nor
@@ -143,27 +133,38 @@ class RunConfig(_Settings):
 
     Raises:
         SettingsError: If a value is not of its kind.
+        NotInPbtune: If a setting of Tune's is given that is not here.
     """
 
-    def __init__(  # noqa: PLR0913  one check a setting; Tune's own signature
+    def __init__(  # noqa: PLR0913, PLR0917  one check a setting; Tune's own signature
         self,
         name: str | None = None,
         storage_path: str | os.PathLike[str] | None = None,
-        *,
+        storage_filesystem: object = None,
         failure_config: FailureConfig | None = None,
         checkpoint_config: CheckpointConfig | None = None,
-        verbose: int | bool | None = None,
+        sync_config: SyncConfig | None = None,
+        verbose: int | bool | None = None,  # noqa: FBT001
         stop: Mapping[str, float] | Callable[..., bool] | Sequence[Stopper] | None = None,
         callbacks: Sequence[Callback] | None = None,
         progress_reporter: ProgressReporter | None = None,
-        log_to_file: bool | str | tuple[str, str] = False,
+        log_to_file: bool | str | tuple[str, str] = False,  # noqa: FBT001, FBT002
+        local_dir: str | None = None,
+        *,
         resume: bool | str = False,
         durability: str = "process",
     ) -> None:
+        if storage_filesystem is not None:
+            full = "ray.tune.RunConfig(storage_filesystem=...)"
+            raise NotInPbtune(full, 'give a URL, as in storage_path="s3://bucket/runs"')
+        if local_dir is not None:
+            full = "ray.tune.RunConfig(local_dir=...)"
+            raise NotInPbtune(full, "use storage_path")
         self.name = name
         self.storage_path = None if storage_path is None else os.fspath(storage_path)
         self.failure_config = failure_config or FailureConfig()
         self.checkpoint_config = checkpoint_config or CheckpointConfig()
+        self.sync_config = sync_config
         self.verbose = 1 if verbose is None else int(verbose)
         self.stop = stop
         self.callbacks = list(callbacks or [])
@@ -237,6 +238,13 @@ class RunConfig(_Settings):
         return out, err
 
 
+def _check_creators(*creators: object) -> None:
+    for creator in creators:
+        if creator is not None and not callable(creator):
+            message = f"a trial's names come from a function of the trial, not {creator!r}"
+            raise SettingsError(message)
+
+
 def _check_watchers(callbacks: Sequence[object], reporter: object) -> None:
     for callback in callbacks:
         if not isinstance(callback, Callback):
@@ -248,7 +256,7 @@ def _check_watchers(callbacks: Sequence[object], reporter: object) -> None:
 
 
 @final
-class TuneConfig(_Settings):
+class TuneConfig(AbstractConfig):
     """What is optimised, by what, and with how many members.
 
     Args:
@@ -263,23 +271,31 @@ class TuneConfig(_Settings):
             goes on with what is left.
         reuse_actors: Whether a process goes on with the next trial; False forks a fresh one for
             each start.
+        trial_name_creator: A function of a trial that gives the name by which it is shown.
+        trial_dirname_creator: A function of a trial that gives a second name to its folder: a link
+            in the run's folder, beside the trial's id.
+        chdir_to_trial_dir: Left out: the working directory stays as it is, and
+            ``get_context().get_trial_dir()`` names the trial's folder.
         seed: Fixes every decision that doesn't depend on timing. Chosen and stored if left out.
 
     Raises:
         SettingsError: If a value is out of its range.
     """
 
-    def __init__(  # noqa: PLR0913  Tune's own signature
+    def __init__(  # noqa: PLR0913, PLR0917  Tune's own signature
         self,
         mode: Mode | None = None,
         metric: str | None = None,
-        *,
         search_alg: AbstractSearcher | None = None,
         scheduler: AbstractTuneScheduler | None = None,
         num_samples: int = 1,
         max_concurrent_trials: int | None = None,
         time_budget_s: float | timedelta | None = None,
-        reuse_actors: bool = True,
+        reuse_actors: bool = True,  # noqa: FBT001, FBT002
+        trial_name_creator: Callable[..., str] | None = None,
+        trial_dirname_creator: Callable[..., str] | None = None,
+        chdir_to_trial_dir: object = "DEPRECATED",
+        *,
         seed: int | None = None,
     ) -> None:
         check_mode(mode)
@@ -295,6 +311,11 @@ class TuneConfig(_Settings):
                 f" {type(scheduler).__module__}.{type(scheduler).__qualname__}"
             )
             raise SettingsError(message)
+        if chdir_to_trial_dir not in {"DEPRECATED", False, None}:
+            full = "ray.tune.TuneConfig(chdir_to_trial_dir=...)"
+            why = "it is left alone; get_context().get_trial_dir() names the trial's folder"
+            raise NotInPbtune(full, why)
+        _check_creators(trial_name_creator, trial_dirname_creator)
         if seed is not None and not isinstance(seed, int):
             message = f"seed must be an int or None, not {seed!r}"
             raise SettingsError(message)
@@ -307,4 +328,6 @@ class TuneConfig(_Settings):
         self.time_budget_s = time_budget_s
         stopper_of(None, time_budget_s)
         self.reuse_actors = reuse_actors
+        self.trial_name_creator = trial_name_creator
+        self.trial_dirname_creator = trial_dirname_creator
         self.seed = agreed(search_alg, "seed", seed)

@@ -27,9 +27,11 @@ from pbtune.journal.sqlite import SqliteJournal
 from pbtune.tune.building import executor_of
 from pbtune.tune.execution import Execution
 from pbtune.tune.pacing import warn_of_many_generations
+from pbtune.tune.placeholders import Masked
 from pbtune.tune.results import ResultGrid
 from pbtune.tune.resume import first_events, needs_more
 from pbtune.tune.saved import save
+from pbtune.tune.trial_files import write_trial_files
 from pbtune.tune.urls import PATIENCE_S
 from pbtune.tune.warning import PbtuneWarning, warn
 from pbtune.tune.watching import Watched, Watching
@@ -68,6 +70,8 @@ def drive(execution: Execution, started: list[Launcher]) -> ResultGrid:
             interrupt.leave()
             raise
     interrupt.leave()
+    dirname_of = execution.tune_config.trial_dirname_creator
+    write_trial_files(run_dir, Masked(execution.objects), dirname_of)
     if driver.fatal is not None:
         raise driver.fatal
     results = ResultGrid(run_dir, execution.metric, execution.mode, execution.objects)

@@ -67,7 +67,7 @@ def run(  # noqa: PLR0913  Tune's own signature
     checkpoint_score_attr: str | None = None,
     checkpoint_freq: int = 0,
     checkpoint_at_end: bool = False,
-    chdir_to_trial_dir: object = None,
+    chdir_to_trial_dir: object = "DEPRECATED",
     local_dir: str | None = None,
 ) -> ExperimentAnalysis:
     """Train a population: ``Tuner(...).fit()`` under its older name. Arguments as there.

@@ -17,6 +17,7 @@ from pbtune.journal.base import Header
 from pbtune.journal.settings_codec import encode_settings
 from pbtune.tune.cluster import Machine
 from pbtune.tune.configs import RunConfig, TuneConfig
+from pbtune.tune.places import elsewhere
 from pbtune.tune.resources import ONE_SLOT, Slots
 from pbtune.tune.saved import Resume, Saved
 from pbtune.tune.stopper.given import sees_reports
@@ -89,6 +90,7 @@ class Execution(msgspec.Struct, frozen=True):
             resources=self.slots.request,
             log_names=self.run_config.log_names(),
             storage_url=self.storage_url(run_dir),
+            trainable_name=self.trainable_name,
         )
 
     def storage_url(self, run_dir: Path) -> str:
@@ -127,3 +129,10 @@ class Execution(msgspec.Struct, frozen=True):
             pbtune_version=__version__,
             python_version=platform.python_version(),
         )
+
+
+__path__: list[str] = []  # Ray has a package of this name; ``places`` finds its modules
+
+
+def __getattr__(name: str) -> object:
+    return elsewhere(__name__, name)

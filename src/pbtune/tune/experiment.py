@@ -8,6 +8,7 @@ from typing import Any, Final, final
 from pbtune.errors import NotInPbtune, SettingsError
 from pbtune.reporting.observed import ObservedTrial as Trial
 from pbtune.tune.configs import CheckpointConfig
+from pbtune.tune.places import elsewhere
 from pbtune.tune.registry import registered
 from pbtune.tune.stopper import Stopper
 
@@ -123,3 +124,10 @@ class Experiment:
     def __repr__(self) -> str:
         """Its name and its training."""
         return f"Experiment({self.name!r}, {self.run!r})"
+
+
+__path__: list[str] = []  # Ray has a package of this name; ``places`` finds its modules
+
+
+def __getattr__(name: str) -> object:
+    return elsewhere(__name__, name)

@@ -10,6 +10,8 @@ from collections.abc import Callable, Collection, Mapping
 from types import ModuleType
 from typing import cast
 
+from pbtune.tune.places import elsewhere
+
 
 def late(
     package: str, places: Mapping[str, str], modules: Collection[str] = ()
@@ -26,8 +28,7 @@ def late(
         if name in modules:
             return importlib.import_module(f"{package}.{name}")
         if name not in places:
-            message = f"module {package!r} has no attribute {name!r}"
-            raise AttributeError(message)
+            return elsewhere(package, name)
         value = getattr(importlib.import_module(f"{package}.{places[name]}"), name)
         setattr(cast("ModuleType", sys.modules[package]), name, value)
         return value

@@ -14,6 +14,7 @@ from typing import Any, Final, final
 from pbtune.errors import SettingsError
 from pbtune.reporting.observed import ObservedTrial
 from pbtune.tune import progress_table
+from pbtune.tune.places import elsewhere
 from pbtune.tune.progress_table import Columns, Layout
 
 Trials = list[ObservedTrial]
@@ -297,3 +298,7 @@ def _with_column(columns: Columns, key: str, name: str | None) -> Columns:
         raise SettingsError(message)
     given: Sequence[str] = columns
     return [*given, key]
+
+
+def __getattr__(name: str) -> object:
+    return elsewhere(__name__, name)

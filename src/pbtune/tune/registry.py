@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
 from pbtune.errors import NotInPbtune, SettingsError
+from pbtune.tune.places import elsewhere
 from pbtune.tune.trainable import Trainable
 
 _trainables: Final[dict[str, Callable[..., Any]]] = {}
@@ -68,3 +69,31 @@ def registered(trainable: Any) -> Any:  # noqa: ANN401  whatever the user wants 
         )
         raise SettingsError(message)
     return _trainables[trainable]
+
+
+def get_trainable_cls(trainable_name: str) -> Callable[..., Any]:
+    """The training behind a name.
+
+    Raises:
+        SettingsError: If nothing is registered under it.
+    """
+    return registered(trainable_name)
+
+
+def validate_trainable(trainable_name: str) -> None:
+    """Check that a training is registered.
+
+    Raises:
+        SettingsError: If nothing is registered under the name.
+    """
+    registered(trainable_name)
+
+
+def is_function_trainable(trainable: str | Callable[..., Any]) -> bool:
+    """Whether a training, or the one behind a name, is a function and no class."""
+    found = registered(trainable)
+    return callable(found) and not isinstance(found, type)
+
+
+def __getattr__(name: str) -> object:
+    return elsewhere(__name__, name)

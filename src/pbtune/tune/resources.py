@@ -18,6 +18,7 @@ from pbtune.core.sampling import variants
 from pbtune.core.settings import Settings
 from pbtune.core.values import resolved
 from pbtune.errors import NotInPbtune, SettingsError
+from pbtune.tune.places import elsewhere
 from pbtune.tune.trainable import Trainable, overrides
 
 Request = dict[str, float]
@@ -58,6 +59,7 @@ class PlacementGroupFactory:
             message = "PlacementGroupFactory needs a bundle, such as [{'CPU': 1}]"
             raise SettingsError(message)
         asked = [bundle for bundle in map(normalised, bundles) if bundle]
+        self.head_bundle_is_empty = not normalised(bundles[0])
         self.bundles: list[Request] = asked or [{}]
         self.strategy = strategy
 
@@ -122,6 +124,11 @@ def with_resources(trainable: AnyTrainable, resources: Asked) -> AnyTrainable:
             setattr(asking, key, getattr(trainable, key))
     setattr(asking, _ATTRIBUTE, [resources])
     return cast("AnyTrainable", asking)
+
+
+def resource_dict_to_pg_factory(spec: Mapping[str, float] | None = None) -> PlacementGroupFactory:
+    """A dict of amounts as one bundle; one CPU if there is none."""
+    return PlacementGroupFactory([dict(ONE_CPU) if spec is None else spec])
 
 
 def normalised(amounts: Mapping[str, float]) -> Request:
@@ -352,3 +359,7 @@ def first_configs(settings: Settings, objects: Mapping[str, object]) -> Iterator
     for index, variant in enumerate(population):
         config = settings.scheduler.first_config(variant.config, f"t{index}", objective)
         yield cast("dict[str, Any]", resolved(config, objects))
+
+
+def __getattr__(name: str) -> object:
+    return elsewhere(__name__, name)

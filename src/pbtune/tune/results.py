@@ -2,6 +2,7 @@
 
 import math
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -13,13 +14,15 @@ from pbtune.checkpoints.checkpoint import Checkpoint
 from pbtune.core.exact import flatten
 from pbtune.core.trial import ENDED, Status, Trial
 from pbtune.core.values import resolved
-from pbtune.errors import NoResult, NotInPbtune, SettingsError, TrialFailed
+from pbtune.errors import NoResult, SettingsError, TrialFailed
 from pbtune.journal.reader import JournalReader
+from pbtune.reporting.observed import experiment_tag
 from pbtune.reporting.rows import TrialRows
 from pbtune.reporting.snapshot import RunView
 from pbtune.tune.modes import check_mode
 from pbtune.tune.optional import pandas
 from pbtune.tune.schedule import Schedule
+from pbtune.tune.urls import check_local
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,12 +31,22 @@ if TYPE_CHECKING:
 
 @final
 class RunFacts(msgspec.Struct, frozen=True):
-    """What a trial's result has to know of its run."""
+    """What a trial's result has to know of its run; ``tag`` is the trial's own."""
 
     run_dir: Path
     score_attribute: str | None = None
     score_order: str = "max"
     objects: Mapping[str, object] | None = None
+    tag: str = ""
+
+
+class AbstractRunReader(ABC):
+    """Something that was read from a run already, and knows its folder."""
+
+    @property
+    @abstractmethod
+    def experiment_path(self) -> str:
+        """The run's folder."""
 
 
 SCOPES: Final = {"all": 0, "last": 1, "avg": 0, "last-5-avg": 5, "last-10-avg": 10}
@@ -63,7 +76,11 @@ class Result:
         run_dir = run.run_dir
         self._run = run
         self.trial_id = trial.id
-        self.metrics: dict[str, Any] | None = rows[-1] if rows else None
+        self.metrics: dict[str, Any] | None = None
+        if rows:
+            self.metrics = {**rows[-1], "experiment_tag": run.tag}
+            if trial.status is Status.DONE:
+                self.metrics["done"] = True
         self.error = error
         self.path = str(run_dir / trial.id)
         self.filesystem = None
@@ -163,7 +180,7 @@ class ResultGrid:
     other processes and of runs that are still going on.
 
     Args:
-        run_dir: The run's folder.
+        run_dir: The run's folder; or an ExperimentAnalysis of it.
         metric: The metric that results are compared by, unless a call says otherwise.
         mode: "max" or "min".
         objects: The user's objects that configs refer to, by path.
@@ -171,12 +188,13 @@ class ResultGrid:
 
     def __init__(
         self,
-        run_dir: str | os.PathLike[str],
+        run_dir: "str | os.PathLike[str] | AbstractRunReader",
         metric: str | None = None,
         mode: str | None = None,
         objects: Mapping[str, object] | None = None,
     ) -> None:
-        self._run_dir = Path(run_dir)
+        is_read = isinstance(run_dir, AbstractRunReader)
+        self._run_dir = Path(run_dir.experiment_path if is_read else run_dir)
         self._objects = objects
         with JournalReader(self._run_dir) as reader, reader.snapshot():
             view = RunView(reader)
@@ -192,11 +210,12 @@ class ResultGrid:
         failures = view.failures.get(trial.id)
         if trial.status is Status.FAILED and failures:
             last = failures[-1]
-            error = TrialFailed(trial.id, last.error, last.message, last.traceback)
+            error = TrialFailed.of(trial.id, last.error, last.message, last.traceback)
         config = self._own(trial.config)
         retention = cast("dict[str, Any]", view.header.settings.get("checkpoints", {}))
         attribute, order = retention.get("score_attribute"), retention.get("score_order", "max")
-        run = RunFacts(self._run_dir, attribute, order, self._objects)
+        tag = experiment_tag(trial.index, view.created[trial.id].evaluated)
+        run = RunFacts(self._run_dir, attribute, order, self._objects, tag)
         return Result(msgspec.structs.replace(trial, config=config), rows, error, run)
 
     def _own(self, config: dict[str, object]) -> dict[str, object]:
@@ -372,10 +391,3 @@ def scored(result: Result, by: tuple[str, str, str], *, is_finite_only: bool) ->
 
 def _frame(rows: list[dict[str, object]]) -> "DataFrame":
     return pandas().DataFrame(rows)
-
-
-def check_local(name: str, storage_filesystem: object) -> None:
-    """Raise NotInPbtune if a call of Ray Tune's names a filesystem."""
-    if storage_filesystem is not None:
-        full = f"ray.tune.{name}(storage_filesystem=...)"
-        raise NotInPbtune(full, "runs live in local folders so far; give a path")

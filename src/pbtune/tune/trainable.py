@@ -11,13 +11,19 @@ import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, NoReturn, cast
 
 from pbtune.checkpoints.checkpoint import Checkpoint
-from pbtune.errors import SettingsError, UserError
-from pbtune.worker.api import TrialResources, get_context
+from pbtune.errors import NotInPbtune, SettingsError, UserError
+from pbtune.tune.places import elsewhere
+from pbtune.worker.api import TrialResources, get_context, is_in_trial
 from pbtune.worker.class_runner import ClassLoop, save_state, saved_state
+from pbtune.worker.host import node_ip
+
+_USERS_OWN: Final = ("training_iteration", "time_this_iter_s", "time_total_s", "done")
+"""Keys that are only filled in where the user's result lacks them."""
 
 
 class Trainable:
@@ -29,6 +35,7 @@ class Trainable:
 
     Args:
         config: The hyperparameters.
+        storage: Accepted; the engine knows where checkpoints go.
 
     Attributes:
         config: The hyperparameters; new ones after an exploit.
@@ -36,7 +43,8 @@ class Trainable:
 
     config: dict[str, Any]
 
-    def __init__(self, config: dict[str, Any] | None = None) -> None:
+    def __init__(self, config: dict[str, Any] | None = None, storage: object = None) -> None:
+        del storage
         self.config = {} if config is None else config
         self._iteration = 0
         self._time_total_s = 0.0
@@ -203,8 +211,24 @@ class Trainable:
             total_s = float(done.get("time_total_s", 0.0))
             self.go_on_from(folder, int(done.get("training_iteration", 0)), total_s)
 
-    def reset(self, new_config: dict[str, Any]) -> bool:
+    def train_buffered(
+        self, buffer_time_s: float, max_buffer_length: int = 1000
+    ) -> list[dict[str, Any]]:
+        """Several ``train`` calls: until so much time is over, so many are done, or one is last."""
+        results: list[dict[str, Any]] = []
+        until_s = time.monotonic() + buffer_time_s
+        while not results or (
+            time.monotonic() < until_s
+            and len(results) < max_buffer_length
+            and not results[-1].get("done")
+            and not results[-1].get("should_checkpoint")
+        ):
+            results.append(self.train())
+        return results
+
+    def reset(self, new_config: dict[str, Any], storage: object = None) -> bool:
         """Hand a new config to ``reset_config``; whether the object can go on with it."""
+        del storage
         self.config = new_config
         if not self.reset_config(new_config):
             return False
@@ -218,23 +242,75 @@ class Trainable:
             with suppress(OSError):
                 Path(self._folder).rmdir()
 
-    def _filled(self, result: Mapping[str, Any]) -> dict[str, Any]:
-        now_s = time.time()
-        return {
-            "done": False,
-            "training_iteration": self._iteration,
-            "time_this_iter_s": self._took_s,
-            "time_total_s": self._time_total_s,
-            **result,
-            "time_since_restore": self._time_since_restore_s,
-            "iterations_since_restore": self._iterations_since_restore,
-            "timestamp": int(now_s),
-            "date": time.strftime("%Y-%m-%d_%H-%M-%S", time.localtime(now_s)),
+    def export_model(
+        self, export_formats: list[str] | str, export_dir: str | None = None
+    ) -> NoReturn:
+        """Not here.
+
+        Raises:
+            NotInPbtune: Always.
+        """
+        del export_formats, export_dir
+        full = f"ray.tune.{type(self).__qualname__}.export_model()"
+        raise NotInPbtune(full, "save what you need as a checkpoint")
+
+    def get_auto_filled_metrics(
+        self,
+        now: datetime | None = None,
+        time_this_iter: float | None = None,
+        timestamp: int | None = None,
+        debug_metrics_only: bool = False,  # noqa: FBT001, FBT002  Tune's own signature
+    ) -> dict[str, Any]:
+        """The keys that are filled in besides what ``step`` returns.
+
+        Args:
+            now: The time that they tell.
+            time_this_iter: Seconds that the step took.
+            timestamp: Seconds since 1970.
+            debug_metrics_only: Whether only who and where is told, and no times of the training.
+        """
+        now = now or datetime.now()  # noqa: DTZ005  local time, as in Tune
+        ip, pid = self.get_current_ip_pid()
+        found: dict[str, Any] = {
             "trial_id": self.trial_id,
-            "pid": os.getpid(),
+            "date": now.strftime("%Y-%m-%d_%H-%M-%S"),
+            "timestamp": int(now.timestamp()) if timestamp is None else timestamp,
+            "pid": pid,
             "hostname": platform.node(),
+            "node_ip": ip,
             "config": self.config,
         }
+        if debug_metrics_only:
+            return found
+        took_s = self._took_s if time_this_iter is None else time_this_iter
+        return {
+            "training_iteration": self._iteration,
+            "time_this_iter_s": took_s,
+            "time_total_s": self._time_total_s,
+            **found,
+            "time_since_restore": self._time_since_restore_s,
+            "iterations_since_restore": self._iterations_since_restore,
+        }
+
+    def get_current_ip_pid(self) -> tuple[str, int]:
+        """This machine's address, and this process."""
+        return node_ip(), os.getpid()
+
+    def get_state(self) -> dict[str, Any]:
+        """How far the training has come."""
+        return {
+            "iteration": self._iteration,
+            "time_total": self._time_total_s,
+            "iterations_since_restore": self._iterations_since_restore,
+        }
+
+    def is_actor(self) -> bool:
+        """Whether a worker's loop trains this object, and not a script of its own."""
+        return is_in_trial()
+
+    def _filled(self, result: Mapping[str, Any]) -> dict[str, Any]:
+        own = {key: result[key] for key in _USERS_OWN if key in result}
+        return {"done": False, **result, **self.get_auto_filled_metrics(), **own}
 
 
 def overrides(trainable: type[Trainable], method: str) -> bool:
@@ -275,3 +351,10 @@ def class_loop(trainable: type[Trainable], frequency: int | None, at_end: bool |
         frequency=frequency or 0,
         at_end=can_save if at_end is None else at_end,
     )
+
+
+__path__: list[str] = []  # Ray has a package of this name; ``places`` finds its modules
+
+
+def __getattr__(name: str) -> object:
+    return elsewhere(__name__, name)

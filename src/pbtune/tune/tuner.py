@@ -17,14 +17,16 @@ from pbtune.tune.execution import Execution
 from pbtune.tune.fitting import execute
 from pbtune.tune.parameters import check_signature
 from pbtune.tune.placeholders import extract, without_secrets
+from pbtune.tune.places import elsewhere
 from pbtune.tune.registry import registered, run_name
 from pbtune.tune.resources import Slots, first_configs, slots_for
+from pbtune.tune.resume_config import ResumeConfig
 from pbtune.tune.saved import PICKLE_NAME, Resume, Saved, can_resume, load
 from pbtune.tune.schedulers.base import AbstractTuneScheduler
 from pbtune.tune.schedulers.fifo import FIFOScheduler
 from pbtune.tune.search.base import Wanted
 from pbtune.tune.trainable import class_loop
-from pbtune.tune.urls import is_url
+from pbtune.tune.urls import check_local, is_url
 from pbtune.worker.attempt import Trainable as TrainFunction
 
 if TYPE_CHECKING:
@@ -87,11 +89,11 @@ class Tuner:
     @classmethod
     def can_restore(cls, path: str | os.PathLike[str], storage_filesystem: None = None) -> bool:
         """Whether there is a run to restore in a folder."""
-        del storage_filesystem
+        check_local("Tuner.can_restore", storage_filesystem)
         return can_resume(Path(path))
 
     @classmethod
-    def restore(  # noqa: PLR0913  Tune's own signature, and three of ours
+    def restore(  # noqa: PLR0913, PLR0917  Tune's own signature, and three of ours
         cls,
         path: str | os.PathLike[str],
         trainable: Callable[[dict[str, Any]], object] | str | None = None,
@@ -99,6 +101,8 @@ class Tuner:
         resume_errored: bool = False,  # noqa: FBT001, FBT002
         restart_errored: bool = False,  # noqa: FBT001, FBT002
         param_space: Mapping[str, Any] | None = None,
+        storage_filesystem: None = None,
+        _resume_config: ResumeConfig | None = None,
         *,
         stop: Mapping[str, float] | None = None,
         num_samples: int | None = None,
@@ -114,6 +118,7 @@ class Tuner:
             resume_errored: Whether failed trials go on from their last checkpoint.
             restart_errored: Whether failed trials start from nothing.
             param_space: The search space again; needed where it can't be pickled.
+            storage_filesystem: None: a URL says as much.
             stop: Other bounds; trials that the old ones ended go on if these don't.
             num_samples: More members.
             override: Whether the seed, space, scheduler or function may differ; it is journalled.
@@ -122,6 +127,9 @@ class Tuner:
             RunUnreadable: If there is no run, or what was kept with it can't be read.
             SettingsError: If the function wasn't kept, and isn't given.
         """
+        check_local("Tuner.restore", storage_filesystem)
+        if _resume_config is not None:
+            resume_unfinished, resume_errored, restart_errored = _resume_config.flags()
         run_dir = _local(path)
         if not can_resume(run_dir):
             message = f"{run_dir} is no run of pbtune: there is nothing to restore"
@@ -313,3 +321,7 @@ def name_of(trainable: Callable[..., object]) -> str:
     inner = getattr(trainable, "func", trainable)
     name = getattr(inner, "__name__", type(inner).__name__)
     return name if name.isidentifier() else "function"
+
+
+def __getattr__(name: str) -> object:
+    return elsewhere(__name__, name)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from pbtune.checkpoints.cache import default_cache
+from pbtune.errors import NotInPbtune
 
 PATIENCE_S: Final = 20.0
 """For how long the driver waits for a storage; workers, who hold something, wait for ever."""
@@ -22,3 +23,10 @@ def local_root(url: str) -> Path:
 
     digest = hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:8]
     return default_cache() / f"remote-{digest}"
+
+
+def check_local(name: str, storage_filesystem: object) -> None:
+    """Raise NotInPbtune if a call of Ray Tune's names a filesystem."""
+    if storage_filesystem is not None:
+        full = f"ray.tune.{name}(storage_filesystem=...)"
+        raise NotInPbtune(full, "runs live in local folders so far; give a path")

@@ -58,6 +58,7 @@ class Watching:
             checkpoint_at=Checkpoint,
             objects=Masked(watched.objects),
             setup=self._spec(),
+            name_of=watched.tune_config.trial_name_creator,
         )
         self._observers = Observers(watched.run_dir, observers, watch)
 

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterator, Mapping, Sized
 from contextlib import contextmanager
-from typing import cast, final
+from typing import NoReturn, cast, final
 
 from pbtune.checkpoints.checkpoint import Checkpoint
 from pbtune.errors import NotInATrial
@@ -137,8 +137,10 @@ class TuneContext:
         return None if self._session is None else self._session.settings.run_name
 
     def get_trial_name(self) -> str | None:
-        """The trial's name; the same as its id."""
-        return self.get_trial_id()
+        """The trial's name: the training's, and the trial's id."""
+        if self._session is None:
+            return None
+        return "_".join(filter(None, [self._session.settings.trainable_name, self.get_trial_id()]))
 
     def get_trial_id(self) -> str | None:
         """The trial's id: "t0", "t1", …."""
@@ -167,6 +169,23 @@ class TuneContext:
     def get_local_rank(self) -> int:
         """Always 0: a trial is one process."""
         return 0
+
+    def get_local_world_size(self) -> int:
+        """Always 1: a trial is one process."""
+        return 1
+
+    def get_node_rank(self) -> int:
+        """Always 0: a trial is one process."""
+        return 0
+
+    def get_metadata(self) -> NoReturn:
+        """Not here, and never usable in Tune.
+
+        Raises:
+            DeprecationWarning: Always, as in Tune.
+        """
+        message = "get_metadata() has never been usable in Tune, and isn't here"
+        raise DeprecationWarning(message)
 
 
 def get_context() -> TuneContext:

@@ -30,7 +30,8 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     ``observed`` are the keys sent with a report that the driver folds, ``needed`` those that no
     report may lack, with who needs them; ``mutated`` the '/'-joined paths that explore changes;
     ``log_names`` the files in a trial's folder that its output and its errors go to;
-    ``storage_url`` where checkpoints are, if not in ``run_dir``.
+    ``storage_url`` where checkpoints are, if not in ``run_dir``; ``trainable_name`` that of the
+    training, which begins a trial's name.
     """
 
     run_dir: str
@@ -42,6 +43,7 @@ class WorkerSettings(msgspec.Struct, frozen=True):
     resources: dict[str, float] = {}
     log_names: tuple[str, str] = (LOG_NAME, LOG_NAME)
     storage_url: str = ""
+    trainable_name: str = ""
 
 
 class Begin(msgspec.Struct, frozen=True, array_like=True, tag=1):
@@ -79,7 +81,10 @@ Order = Begin | Proceed | End
 
 
 class Streamed(msgspec.Struct, frozen=True, array_like=True, tag=11):
-    """A report that need not block. ``observed`` is filled only beside a checkpoint."""
+    """A report that need not block. ``observed`` is filled only beside a checkpoint.
+
+    ``host`` comes with the first report of an attempt: (process id, host name, address).
+    """
 
     trial: str
     attempt: int
@@ -89,12 +94,13 @@ class Streamed(msgspec.Struct, frozen=True, array_like=True, tag=11):
     metrics: bytes
     observed: dict[str, Observed] | None = None
     checkpoint: Committed | None = None
+    host: tuple[int, str, str] | None = None
 
 
 class Asked(msgspec.Struct, frozen=True, array_like=True, tag=12):
     """A report that blocks: its worker waits for a verdict.
 
-    ``notices`` are (code, text) of what the worker saw, for the user.
+    ``notices`` are (code, text) of what the worker saw, for the user; ``host`` as in ``Streamed``.
     """
 
     trial: str
@@ -106,6 +112,7 @@ class Asked(msgspec.Struct, frozen=True, array_like=True, tag=12):
     observed: dict[str, Observed]
     checkpoint: Committed | None = None
     notices: tuple[tuple[str, str], ...] = ()
+    host: tuple[int, str, str] | None = None
 
 
 class Finished(msgspec.Struct, frozen=True, array_like=True, tag=13):

@@ -22,6 +22,7 @@ from pbtune.core.lease import Lease, Rule, reached
 from pbtune.errors import CheckpointMissing, MetricMissing, MetricUnstorable, NotInATrial
 from pbtune.worker.channel import AbstractChannel
 from pbtune.worker.config import WatchedConfig
+from pbtune.worker.host import this_host
 from pbtune.worker.protocol import Asked, Begin, End, Proceed, Streamed, Unfit, WorkerSettings
 
 SWALLOWED_COUNT_MAX: Final = 3
@@ -149,6 +150,7 @@ class Session:
                 body,
                 observed,
                 committed,
+                self._host(),
             )
         )
         order = self._channel.poll()
@@ -215,6 +217,12 @@ class Session:
         if not self._asked_for_checkpoint:
             seen.append(("checkpoint-ignored", self.begin.trial))
         return tuple(seen)
+
+    def _host(self) -> tuple[int, str, str] | None:
+        """Where the attempt runs; with its first report alone."""
+        if self._step != self.begin.step + 1:
+            return None
+        return this_host()
 
     def close(self) -> None:
         """Give back what the attempt left behind."""
@@ -338,6 +346,7 @@ class Session:
             self._observed(metrics),
             committed,
             self.notices(),
+            self._host(),
         )
         order = self._channel.ask(message)
         if isinstance(order, Proceed):

@@ -2,7 +2,8 @@
 """What a logger is: a callback that keeps something open for each trial."""
 
 from abc import ABC
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
 
 from pbtune.reporting.observed import ObservedTrial
 from pbtune.tune.callback import Callback, Trials
@@ -76,3 +77,39 @@ class LoggerCallback(Callback, ABC):
     ) -> None:
         """See the base class."""
         self.log_trial_end(trial, failed=True)
+
+
+def pretty_print(result: dict[str, Any], exclude: set[str] | None = None) -> str:
+    """A result as text, one value a line, nested ones indented; without the config and Nones.
+
+    Args:
+        result: What was reported.
+        exclude: Further keys to leave out.
+    """
+    left_out = {"config", *(exclude or ())}
+    shown = {
+        key: value for key, value in result.items() if key not in left_out and value is not None
+    }
+    return "".join(f"{line}\n" for line in _lines(shown, ""))
+
+
+def _lines(value: object, indent: str) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, inner in sorted(cast("Mapping[str, object]", value).items(), key=str):
+            if isinstance(inner, (Mapping, list, tuple)) and inner:
+                yield f"{indent}{key}:"
+                is_dict = isinstance(inner, Mapping)
+                yield from _lines(cast("object", inner), f"{indent}  " if is_dict else indent)
+            else:
+                yield f"{indent}{key}: {_word(inner)}"
+        return
+    for item in cast("Sequence[object]", value):
+        yield f"{indent}- {_word(item)}"
+
+
+def _word(value: object) -> str:
+    if value is None:
+        return "null"
+    item = getattr(value, "item", None)
+    plain = item() if callable(item) else value
+    return str(plain).lower() if isinstance(plain, bool) else str(plain)

@@ -14,6 +14,7 @@ from pbtune.core.space import Float, Integer, is_domain
 from pbtune.errors import SettingsError, SpaceError
 from pbtune.tune.modes import check_mode
 from pbtune.tune.optional import imported
+from pbtune.tune.places import elsewhere
 from pbtune.tune.schedulers.base import AbstractTuneScheduler
 from pbtune.tune.schedulers.options import (
     check_has_mutations,
@@ -171,3 +172,7 @@ def _domain(given: object, inside: object, path: str) -> Float | Integer:
     if isinstance(inside, Float):
         return Float(float(low), float(high), is_log=inside.is_log and low > 0, q=inside.q)
     return Float(float(low), float(high))
+
+
+def __getattr__(name: str) -> object:
+    return elsewhere(__name__, name)

@@ -1,9 +1,10 @@
 """What chooses the first members of a population: ``TuneConfig(search_alg=...)``."""
 
 import inspect
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from pbtune.errors import NotInPbtune, SettingsError
+from pbtune.tune.places import elsewhere
 from pbtune.tune.search.base import AbstractSearcher as AbstractSearcher
 from pbtune.tune.search.basic_variant import BasicVariantGenerator as BasicVariantGenerator
 from pbtune.tune.search.concurrency_limiter import ConcurrencyLimiter as ConcurrencyLimiter
@@ -28,15 +29,6 @@ _WHY: Final = (
     "population based training searches while it trains; for the first members there are"
     " BasicVariantGenerator and OptunaSearch"
 )
-_WHY_OTHERWISE: Final = {
-    "Repeater": "set num_samples instead, or a grid over seeds",
-    "Searcher": "derive from pbtune.tune.search.AbstractSearcher, which chooses the first members",
-    "SearchAlgorithm": (
-        "derive from pbtune.tune.search.AbstractSearcher, which chooses the first members"
-    ),
-    "SearchGenerator": "pass the searcher itself",
-}
-
 __all__ = [
     "AbstractSearcher",
     "BasicVariantGenerator",
@@ -68,9 +60,8 @@ def create_searcher(search_alg: str, **kwargs: Any) -> AbstractSearcher:  # noqa
     return _OURS[name](**{key: value for key, value in kwargs.items() if key in taken})
 
 
-def __getattr__(name: str) -> NoReturn:
-    if name in _WHY_OTHERWISE or name in _ABSENT.values():
+def __getattr__(name: str) -> object:
+    if name in _ABSENT.values():
         full = f"ray.tune.search.{name}"
-        raise NotInPbtune(full, _WHY_OTHERWISE.get(name, _WHY))
-    message = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(message)
+        raise NotInPbtune(full, _WHY)
+    return elsewhere(__name__, name)

@@ -9,6 +9,7 @@ from pbtune.core.sampling import Initial, overlaid
 from pbtune.core.space import GRID, is_grid
 from pbtune.core.values import stored
 from pbtune.tune.draws import generator
+from pbtune.tune.places import elsewhere
 from pbtune.tune.search.base import AbstractSearcher, Wanted, checked_limit, checked_points
 
 SEED_BITS: Final = 32
@@ -88,3 +89,7 @@ def _odd(space: object, overlaid_space: object, path: str) -> Iterator[tuple[str
             yield from _odd(item, values[key], f"{path}/{key}" if path else key)
     elif space != overlaid_space:
         yield path, repr(space), overlaid_space
+
+
+def __getattr__(name: str) -> object:
+    return elsewhere(__name__, name)

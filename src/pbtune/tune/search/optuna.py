@@ -7,6 +7,7 @@ from pbtune.core.sampling import Initial
 from pbtune.core.space import Categorical, Float, Integer, is_grid
 from pbtune.errors import NotInPbtune, SettingsError
 from pbtune.tune.optional import imported
+from pbtune.tune.places import elsewhere
 from pbtune.tune.search.base import AbstractSearcher, Wanted, checked_points
 from pbtune.tune.search.basic_variant import stored_points
 
@@ -174,3 +175,10 @@ def _coded(point: Mapping[str, object], domains: Mapping[str, Chosen]) -> dict[s
             is_choice = isinstance(domain, Categorical)
             known[path] = domain.categories.index(value) if is_choice else value
     return known
+
+
+__path__: list[str] = []  # Ray has a package of this name; ``places`` finds its module
+
+
+def __getattr__(name: str) -> object:
+    return elsewhere(__name__, name)

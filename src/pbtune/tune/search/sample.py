@@ -17,6 +17,7 @@ from pbtune.core.space import randint as randint
 from pbtune.core.space import randn as randn
 from pbtune.core.space import sample_from as sample_from
 from pbtune.core.space import uniform as uniform
+from pbtune.tune.places import elsewhere
 
 __all__ = [
     "Categorical",
@@ -37,3 +38,7 @@ __all__ = [
     "sample_from",
     "uniform",
 ]
+
+
+def __getattr__(name: str) -> object:
+    return elsewhere(__name__, name)

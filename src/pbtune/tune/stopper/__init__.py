@@ -1,5 +1,6 @@
 """When trials and runs end, beyond a dict of bounds; each class in a file of its own."""
 
+from pbtune.tune.places import elsewhere
 from pbtune.tune.stopper.experiment_plateau import (
     ExperimentPlateauStopper as ExperimentPlateauStopper,
 )
@@ -23,3 +24,7 @@ __all__ = [
     "TimeoutStopper",
     "TrialPlateauStopper",
 ]
+
+
+def __getattr__(name: str) -> object:
+    return elsewhere(__name__, name)

@@ -1,0 +1,1 @@
+"""Small programs for Ray Tune. See ../asking.py."""
