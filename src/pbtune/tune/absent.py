@@ -82,16 +82,8 @@ ABSENT: Final[Mapping[str, str]] = {
     "air.integrations.wandb": _LATER,
     "tune.logger.mlflow": _LATER,
     "tune.logger.wandb": _LATER,
-    "tune.create_scheduler": _LATER,
+    "tune.schedulers.PopulationBasedTrainingReplay": _LATER,
     "tune.schedulers.pbt.PopulationBasedTrainingReplay": _LATER,
-    **{
-        f"tune.schedulers.{name}": _LATER
-        for name in (
-            *("ASHAScheduler", "AsyncHyperBandScheduler", "HyperBandScheduler"),
-            *("MedianStoppingRule", "PopulationBasedTrainingReplay", "TrialScheduler"),
-            *("async_hyperband", "hyperband", "median_stopping_rule", "trial_scheduler"),
-        )
-    },
     "air.integrations.comet": "Comet's logger is not written yet; derive from tune.Callback",
     "air.integrations.keras": _WHILE,
     "air.util": _TENSORS,

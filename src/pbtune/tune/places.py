@@ -56,9 +56,6 @@ HOMES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "tune.impl.config": {"tune.configs": ("CheckpointConfig", "FailureConfig", "RunConfig")},
     "tune.integration": {},
     "tune.logger.tensorboardx": {"tune.logger": ("TBXLoggerCallback",)},
-    "tune.schedulers.pbt": {
-        "tune.schedulers": ("PopulationBasedTraining",),
-    },
     "tune.search.optuna.optuna_search": {"tune.search.optuna": ("OptunaSearch",)},
     "tune.search.searcher": {"tune.search": ("ConcurrencyLimiter",)},
     "tune.syncer": {"tune.configs": ("SyncConfig",)},

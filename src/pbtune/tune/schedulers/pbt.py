@@ -1,7 +1,12 @@
 """Tune's module of this name."""
 
+from pbtune.tune.places import elsewhere
 from pbtune.tune.schedulers.population_based_training import (
     PopulationBasedTraining as PopulationBasedTraining,
 )
 
 __all__ = ["PopulationBasedTraining"]
+
+
+def __getattr__(name: str) -> object:
+    return elsewhere(__name__, name)
