@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("docs/benchmarks"))
     parser.add_argument("--only", nargs="*", default=[], help='problems, such as B1 "B2 plain"')
     parser.add_argument("--intervals", nargs="*", type=int, default=[], help="only these")
+    parser.add_argument("--methods", nargs="*", default=[], help='only these, such as "MF-PBT"')
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--no-run", action="store_true", help="only the report, of what is there")
     parser.add_argument("--no-report", action="store_true", help="only the runs")
@@ -47,6 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(wanted: list[Piece], given: argparse.Namespace, folder: Path) -> None:
     if given.intervals:
         wanted = [it for it in wanted if it.interval in given.intervals]
+    if given.methods:
+        found = [tuple(name for name in it.methods if name in given.methods) for it in wanted]
+        pairs = zip(wanted, found, strict=True)
+        wanted = [replace(it, methods=names) for it, names in pairs if names]
     # The longest first, so that no process is alone with one of them at the end.
     wanted.sort(key=lambda piece: (piece.interval == NO_INTERVAL, piece.interval))
     start_s, cpu_s = time.perf_counter(), 0.0

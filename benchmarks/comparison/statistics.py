@@ -68,15 +68,6 @@ def difference(ours: Sequence[float], theirs: Sequence[float]) -> Estimate:
     return _estimate(float(gaps.mean()), gaps[_resampled(len(gaps), rng)].mean(axis=1))
 
 
-def unpaired_difference(ours: Sequence[float], theirs: Sequence[float]) -> Estimate:
-    """The difference of means of runs that have no seeds in common."""
-    left, right = np.asarray(ours, dtype=float), np.asarray(theirs, dtype=float)
-    rng = np.random.default_rng(2)
-    means = left[_resampled(len(left), rng)].mean(axis=1)
-    others = right[_resampled(len(right), rng)].mean(axis=1)
-    return _estimate(float(left.mean() - right.mean()), means - others)
-
-
 def improvement(tasks: Sequence[tuple[Sequence[float], Sequence[float]]]) -> Estimate:
     """The probability that a run of ours beats one of theirs, a mean over tasks; ties count half.
 
