@@ -116,6 +116,16 @@ def test_pointing_at_the_lineage_tells_whose_it_is_and_marks_its_path(visit):
     row = page.locator("table.members tbody tr").nth(3)
     row.hover()
     expect(page.locator(".tree .marks .band")).to_have_count(1)
+    # A curve tells its member, its value and its step, and marks the same row.
+    over = page.locator("#scores .u-over")
+    box = over.bounding_box()
+    over.hover(position={"x": box["width"] * 0.9, "y": box["height"] * 0.1})
+    for share in range(1, 10):
+        over.hover(position={"x": box["width"] * 0.9, "y": box["height"] * share / 10})
+        if "at step" in page.locator("#scores .readout").text_content():
+            break
+    name = page.locator("#scores .readout").text_content().split(":")[0]
+    expect(page.locator("tr.hovered th")).to_contain_text(name)
 
 
 def test_a_click_on_the_lineage_opens_the_story_with_diffs_log_and_traceback(visit):
