@@ -120,8 +120,8 @@ def init(
         raise SettingsError(message)
     chosen = "inline" if local_mode else executor
     if chosen == "ray" and sys.platform == "win32":
-        name = 'init(executor="ray")'
-        raise NotInPbtune(name, "actors dial back in ways that Windows doesn't have: use WSL")
+        name, why = 'init(executor="ray") on Windows', "its actors dial back over POSIX sockets"
+        raise NotInPbtune(name, f"{why}: run it under WSL")
     _machine[:] = [Machine(num_cpus, num_gpus, chosen, own, address)]
 
 
