@@ -40,7 +40,10 @@ OPTIONAL = {"matplotlib", "optuna", "pandas", "ray", "starlette", "torch", "uvic
 
 def import_everything():
     for module in pkgutil.walk_packages(pbtune.__path__, "pbtune."):
-        if module.name == "pbtune.__main__":
+        # The first would run; Ray's executor is refused on Windows, before it is imported.
+        if module.name.startswith(
+            ("pbtune.__main__", "pbtune.executors.ray", "pbtune.tune.on_ray")
+        ):
             continue
         try:
             importlib.import_module(module.name)

@@ -21,7 +21,7 @@ def watch(request) -> waiting.Poll:
 
 def test_a_socket_is_ready_when_there_is_something_to_read(pair, watch):
     here, there = pair
-    watch.register(here)
+    watch.register(here, waiting.IN)
     assert watch.poll(0) == []
     there.send(b"x")
     assert [fd for fd, _ in watch.poll(1000)] == [here.fileno()]
@@ -32,8 +32,8 @@ def test_a_socket_is_ready_when_there_is_something_to_read(pair, watch):
 
 def test_a_socket_that_is_watched_no_more_is_never_ready(pair, watch):
     here, there = pair
-    watch.register(here.fileno())
-    watch.register(there.fileno())
+    watch.register(here.fileno(), waiting.IN)
+    watch.register(there.fileno(), waiting.IN)
     there.send(b"x")
     watch.unregister(here.fileno())
     assert watch.poll(0.5) == []

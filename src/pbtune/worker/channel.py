@@ -21,7 +21,7 @@ from pbtune.worker.protocol import (
     framed,
     unframed,
 )
-from pbtune.worker.waiting import poll
+from pbtune.worker.waiting import IN, poll
 
 READ_BYTES: Final = 1 << 16
 _GONE: Final = (ConnectionError, TimeoutError)
@@ -65,7 +65,7 @@ class PipeChannel(AbstractChannel):
         self._buffer = bytearray()
         self._orders: list[Order] = []
         self._poll = poll()
-        self._poll.register(control)
+        self._poll.register(control, IN)
 
     def stream(self, message: Streamed | Begun | AwaitsSpace) -> None:
         """See the base class."""
