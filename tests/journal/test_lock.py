@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 from pbtune.errors import EnvironmentFault, RunLocked, StorageUnwritable
+from pbtune.journal import lock
 from pbtune.journal.lock import LOCK_NAME, RunLock
 
 HOLD = """
@@ -174,3 +175,11 @@ def test_a_full_disk_is_named_and_leaves_the_run_unlocked(tmp_path, monkeypatch)
             RunLock(tmp_path).__enter__()
     with RunLock(tmp_path):
         assert holder(tmp_path) == os.getpid()
+
+
+def test_asking_who_drives_does_not_give_up_the_lock_of_the_process_that_asks(tmp_path):
+    with RunLock(tmp_path):
+        found = lock.holder(tmp_path)
+        assert found is not None
+        assert (found.pid, found.is_killed) == (os.getpid(), False)
+        assert f"process id {os.getpid()}" in tried_elsewhere(tmp_path)

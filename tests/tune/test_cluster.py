@@ -1,5 +1,7 @@
 """``pbtune.init``: what it takes, as ``ray.init`` does, and what it refuses by name."""
 
+import sys
+
 import pytest
 
 import pbtune
@@ -91,3 +93,9 @@ def test_a_quota_that_cannot_be_read_is_no_limit(tmp_path, monkeypatch, text):
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0, 1, 2}, raising=False)
     (tmp_path / "cpu.max").write_text(text)
     assert cpu_count(tmp_path) == 3
+
+
+def test_ray_s_executor_is_refused_on_windows(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "win32")
+    with pytest.raises(NotInPbtune, match="on Windows is not in pbtune"):
+        pbtune.init(executor="ray")

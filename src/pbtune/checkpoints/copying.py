@@ -3,12 +3,19 @@
 import errno
 import os
 import stat
+import sys
 from typing import Final, Protocol
 
 import msgspec
 
+from pbtune.checkpoints.moving import remove_closed
+
 _CHUNK_BYTES: Final = 1 << 20
 _KERNEL_BYTES: Final = 1 << 30
+# Windows translates line ends unless it is told not to, and its files are never inherited.
+_ALWAYS: Final = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_READ: Final = os.O_RDONLY | _ALWAYS
+_MAKE: Final = os.O_RDWR | os.O_CREAT | os.O_EXCL | _ALWAYS
 _CANT: Final = frozenset(
     {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.EBADF}
 )
@@ -72,11 +79,10 @@ def _copy_folder(source: str, target: str, prefix: str, parts: list[Part], *, sy
 
 
 def _copy_file(source: str, target: str, *, sync: bool) -> tuple[int, bytes]:
-    from_fd = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+    from_fd = os.open(source, _READ)
     try:
         status = os.fstat(from_fd)
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        to_fd = os.open(target, flags, stat.S_IMODE(status.st_mode) | stat.S_IRUSR)
+        to_fd = os.open(target, _MAKE, stat.S_IMODE(status.st_mode) | stat.S_IRUSR)
         try:
             if status.st_size < _CHUNK_BYTES:
                 # Small files are the rule: two calls are cheaper than a copy in the kernel.
@@ -135,7 +141,7 @@ def sha256(content: bytes = b"") -> Digest:
 
 def sync_directory(path: str) -> None:
     """Make a directory's names survive a loss of power; no effect where directories can't be."""
-    if os.name == "nt":
+    if sys.platform == "win32":
         return
     fd = os.open(path, os.O_RDONLY)
     try:
@@ -148,7 +154,7 @@ def measure(path: str) -> Tree:
     """Size, count and digest of a directory's files."""
     parts: list[Part] = []
     for name, file in _files(path, ""):
-        fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(file, _READ)
         try:
             parts.append((name, *_digest(fd, os.fstat(fd).st_size)))
         finally:
@@ -202,3 +208,7 @@ def remove_tree(path: str) -> None:
         os.rmdir(path)  # noqa: PTH106
     except FileNotFoundError:
         return
+    except PermissionError:
+        if sys.platform != "win32":
+            raise
+        remove_closed(path)

@@ -9,6 +9,7 @@ renamed before. Only ``delete`` and ``sweep`` remove anything; their callers kno
 import errno
 import os
 import re
+import sys
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -18,6 +19,7 @@ from typing import Final, final
 import msgspec
 
 from pbtune.checkpoints.copying import Tree, copy_tree, measure, remove_tree, sync_directory
+from pbtune.checkpoints.moving import rename
 from pbtune.errors import CheckpointMissing
 
 _PREFIX: Final = "checkpoint_"
@@ -102,8 +104,8 @@ class LocalStore(AbstractCheckpointStore):
         """See the base class."""
         folder = self._folder(trial)
         # The parent is ours alone, so no name in it can be taken but by this process.
-        temporary = f"{folder}/{_TEMPORARY}{os.getpid()}-{number}"
-        if temporary.startswith(f"{os.path.abspath(source)}/"):  # noqa: PTH100  the hot path
+        temporary = f"{folder}{os.sep}{_TEMPORARY}{os.getpid()}-{number}"
+        if temporary.startswith(f"{os.path.abspath(source)}{os.sep}"):  # noqa: PTH100  the hot path
             message = (
                 f"the checkpoint directory {str(source)!r} holds the run's own folder inside:"
                 f" write the state into a directory of its own"
@@ -144,7 +146,7 @@ class LocalStore(AbstractCheckpointStore):
         return self._place(trial, self._folder(trial), str(staged), number, tree)
 
     def _folder(self, trial: str) -> str:
-        folder = f"{self._root}/{trial}"
+        folder = f"{self._root}{os.sep}{trial}"
         if not os.path.isdir(folder):  # noqa: PTH112  the hot path
             os.makedirs(folder, mode=0o700, exist_ok=True)  # noqa: PTH103
         return folder
@@ -157,7 +159,7 @@ class LocalStore(AbstractCheckpointStore):
             # one writer at a time.
             if not os.path.lexists(target):
                 try:
-                    os.rename(temporary, target)  # noqa: PTH104
+                    rename(temporary, target)
                     break
                 except OSError as error:
                     if error.errno not in _TAKEN:
@@ -197,8 +199,13 @@ class LocalStore(AbstractCheckpointStore):
         trial, _, name = checkpoint.rpartition("/")
         doomed = f"{self._root}/{trial}/{_TEMPORARY}deleted-{name}"
         try:
-            os.rename(f"{self._root}/{checkpoint}", doomed)  # noqa: PTH104  the hot path
+            rename(f"{self._root}/{checkpoint}", doomed)
         except FileNotFoundError:
+            return
+        except PermissionError:
+            if sys.platform != "win32":
+                raise
+            # Somebody reads it. Its release is committed, so the next sweep takes it.
             return
         remove_tree(doomed)
 
@@ -223,7 +230,8 @@ class LocalStore(AbstractCheckpointStore):
 
 
 def _sync_file(path: str) -> None:
-    fd = os.open(path, os.O_RDONLY)
+    # Windows flushes only what may be written; elsewhere a file may be read-only.
+    fd = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)
     try:
         os.fsync(fd)
     finally:

@@ -1,6 +1,7 @@
 """``pbtune clean``: what of runs may be deleted."""
 
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -78,6 +79,10 @@ def command(
             return
         if not yes:
             click.confirm(f"Delete {total} in {len(found)} folders?", abort=True)
+        if sys.platform == "win32":
+            # It moves no folder in which a file is open, such as our own lock; nor, for the same
+            # reason, one that somebody has begun to train since.
+            locks.close()
         for it in found:
             _delete(it.path)
         click.echo(f"{total} deleted.")

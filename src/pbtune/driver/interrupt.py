@@ -5,14 +5,14 @@ the run within a grace period, and leave it resumable. A second Ctrl-C leaves at
 """
 
 import contextlib
-import os
 import signal
 import threading
 from collections.abc import Generator
 from types import FrameType
 from typing import Any, Final, final
 
-NAMES: Final = ("SIGINT", "SIGTERM", "SIGUSR1", "SIGHUP")
+NAMES: Final = ("SIGINT", "SIGTERM", "SIGUSR1", "SIGHUP", "SIGBREAK")
+"""Those of them that the system has; Windows lacks two, and alone has Ctrl-Break."""
 
 
 @final
@@ -71,4 +71,5 @@ class Interrupt:
         if self.signal == signal.SIGINT:
             raise KeyboardInterrupt
         # By its own handler or default: the exit code then tells the truth (143 for SIGTERM).
-        os.kill(os.getpid(), self.signal)
+        # Not by os.kill, which on Windows ends a process without asking.
+        signal.raise_signal(self.signal)

@@ -9,7 +9,9 @@ import os
 import socket
 from typing import Final, final
 
+from pbtune.executors.pipes import read_now
 from pbtune.worker.protocol import Order, framed, unframed
+from pbtune.worker.waiting import receiver
 
 _READ_BYTES: Final = 1 << 20
 
@@ -30,6 +32,7 @@ class Line:
         self.control = control
         self.stream_fd = stream_fd
         self.is_broken = False
+        self._receive = receiver(control, _READ_BYTES)
         self._control_buffer = bytearray()
         self._stream_buffer = bytearray()
 
@@ -45,7 +48,7 @@ class Line:
         chunk = b""
         while True:
             try:
-                chunk = os.read(self.stream_fd, _READ_BYTES)
+                chunk = read_now(self.stream_fd, _READ_BYTES)
             except OSError:
                 # Nothing is there, or the other machine is gone.
                 break
@@ -59,7 +62,7 @@ class Line:
     def read_control(self) -> list[bytes]:
         """Frames that the driver has to react to, behind all that was streamed before them."""
         try:
-            data = self.control.recv(_READ_BYTES, socket.MSG_DONTWAIT)
+            data = self._receive()
         except BlockingIOError:
             return []
         except OSError:

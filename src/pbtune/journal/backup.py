@@ -3,7 +3,6 @@
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from urllib.parse import quote
 
 from pbtune.journal.sqlite import readable
 
@@ -19,7 +18,7 @@ def back_up(source: Path, target: Path) -> None:
         RunUnreadable: If the source can't be read.
     """
     target.unlink(missing_ok=True)
-    uri = f"file:{quote(str(source.absolute()))}?mode=ro"
+    uri = f"{source.absolute().as_uri()}?mode=ro"
     with (
         readable(source),
         closing(sqlite3.connect(uri, uri=True)) as database,
@@ -34,7 +33,7 @@ def last_record(path: Path) -> int:
     """The number of a database's last record; 0 if there is no database."""
     if not path.is_file():
         return 0
-    uri = f"file:{quote(str(path.absolute()))}?mode=ro"
+    uri = f"{path.absolute().as_uri()}?mode=ro"
     with readable(path), closing(sqlite3.connect(uri, uri=True)) as database:
         (last,) = database.execute("SELECT coalesce(max(id), 0) FROM events").fetchone()
     return int(last)

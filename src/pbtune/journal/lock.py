@@ -11,6 +11,7 @@ from typing import Final, final
 import msgspec
 
 from pbtune.errors import RunLocked, StorageUnwritable
+from pbtune.journal.alive import is_alive
 
 LOCK_NAME: Final = "driver.lock"
 _HOLDER_BYTES_MAX: Final = 512
@@ -100,20 +101,16 @@ class Holder(msgspec.Struct, frozen=True):
         """Whether it ran on this machine, and runs no more; of another machine nothing is known."""
         if not self.is_here:
             return False
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return True
-        except OSError:
-            # It is another user's.
-            return False
-        return False
+        return not is_alive(self.pid)
 
 
 def holder(run_dir: Path) -> Holder | None:
     """Who drives a run, as far as its folder knows; None after a clean end."""
+    if str(run_dir.resolve()) in _held:
+        # Whoever opens the file here, and closes it, gives up this process's own lock.
+        return Holder(os.getpid(), platform.node())
     try:
-        pid, _, host = (run_dir / LOCK_NAME).read_text().partition(" ")
+        pid, _, host = (run_dir / LOCK_NAME).read_text(encoding="utf-8").partition(" ")
         return Holder(int(pid), host)
     except (OSError, ValueError):
         return None

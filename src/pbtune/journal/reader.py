@@ -6,7 +6,6 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final, final
-from urllib.parse import quote
 
 import msgspec
 
@@ -59,7 +58,7 @@ class JournalReader:
             message = f"{run_dir} is no run of pbtune: it has no {DATABASE}"
             raise RunUnreadable(message)
         # immutable=0: the driver may be writing; a WAL is read through its shared memory.
-        uri = f"file:{quote(str(path.absolute()))}?mode=ro"
+        uri = f"{path.absolute().as_uri()}?mode=ro"
         self._path = path
         with readable(path), ExitStack() as undo:
             self._connection = sqlite3.connect(

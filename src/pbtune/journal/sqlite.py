@@ -7,11 +7,11 @@ SQLite moves the WAL into the database when the driver is idle, since that stall
 import errno
 import os
 import sqlite3
+import sys
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final, final
-from urllib.parse import quote
 
 import msgspec
 
@@ -202,7 +202,7 @@ def _let_go(connection: sqlite3.Connection, path: Path) -> Generator[None, None,
     try:
         yield
     finally:
-        uri = f"file:{quote(str(path.absolute()))}?mode=ro"
+        uri = f"{path.absolute().as_uri()}?mode=ro"
         with suppress(sqlite3.OperationalError), closing(sqlite3.connect(uri, uri=True)) as last:
             last.execute("SELECT count(*) FROM meta").fetchone()
             connection.close()
@@ -242,7 +242,7 @@ def _make(path: Path, header: Header, durability: str) -> None:
 
 
 def _sync_directory(path: Path) -> None:
-    if os.name == "nt":
+    if sys.platform == "win32":
         return
     fd = os.open(path, os.O_RDONLY)
     try:

@@ -1,6 +1,7 @@
 """``pbtune.init``: how much of this machine a run may use, and by which executor."""
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal
@@ -8,6 +9,7 @@ from typing import Final, Literal
 import msgspec
 
 from pbtune.errors import NotInPbtune, SettingsError
+from pbtune.tune.memory import memory_bytes
 from pbtune.tune.resources import Supply, normalised, visible_gpus
 
 Executor = Literal["processes", "inline", "ray"]
@@ -65,7 +67,7 @@ class Machine(msgspec.Struct, frozen=True):
         amounts = {
             "CPU": float(cpu_count() if self.num_cpus is None else self.num_cpus),
             "GPU": float(len(gpus)),
-            "memory": float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")),
+            "memory": float(memory_bytes()),
         }
         return Supply({**amounts, **self.resources}, gpus)
 
@@ -117,6 +119,9 @@ def init(
         message = f'executor must be "processes", "inline" or "ray", not {executor!r}'
         raise SettingsError(message)
     chosen = "inline" if local_mode else executor
+    if chosen == "ray" and sys.platform == "win32":
+        name, why = 'init(executor="ray") on Windows', "its actors dial back over POSIX sockets"
+        raise NotInPbtune(name, f"{why}: run it under WSL")
     _machine[:] = [Machine(num_cpus, num_gpus, chosen, own, address)]
 
 

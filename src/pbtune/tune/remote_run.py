@@ -51,10 +51,10 @@ def fetched(url: str) -> Path:
             for suffix in ("-wal", "-shm"):
                 (run_dir / f"{DATABASE}{suffix}").unlink(missing_ok=True)
             copy.chmod(0o600)
-            copy.rename(run_dir / DATABASE)
+            copy.replace(run_dir / DATABASE)
         beside = Path(folder, BESIDE)
         if not (run_dir / BESIDE).is_file() and BESIDE in remote.names():
             remote.download({BESIDE: str(beside)})
             beside.chmod(0o600)
-            beside.rename(run_dir / BESIDE)
+            beside.replace(run_dir / BESIDE)
     return run_dir

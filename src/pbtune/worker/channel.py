@@ -1,7 +1,6 @@
 """How a session reaches its driver: over a socket and a pipe, or by a call in the same process."""
 
 import os
-import select
 import socket
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from pbtune.worker.protocol import (
     framed,
     unframed,
 )
+from pbtune.worker.waiting import IN, poll
 
 READ_BYTES: Final = 1 << 16
 _GONE: Final = (ConnectionError, TimeoutError)
@@ -64,8 +64,8 @@ class PipeChannel(AbstractChannel):
         self._stream_fd = stream_fd
         self._buffer = bytearray()
         self._orders: list[Order] = []
-        self._poll = select.poll()
-        self._poll.register(control, select.POLLIN)
+        self._poll = poll()
+        self._poll.register(control, IN)
 
     def stream(self, message: Streamed | Begun | AwaitsSpace) -> None:
         """See the base class."""

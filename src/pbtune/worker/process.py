@@ -29,6 +29,12 @@ from pbtune.worker.payload import unpacked
 from pbtune.worker.protocol import LOG_NAME, Begin, Begun, End, Unfit, WorkerSettings
 from pbtune.worker.uploading import THREAD, UploadingChannel, uploading
 
+BINARY: Final[int] = getattr(os, "O_BINARY", 0)
+"""On Windows: that a log has the line ends that it is given, as everywhere."""
+ENCODING: Final = (
+    {"encoding": "utf-8", "errors": "backslashreplace"} if sys.platform == "win32" else {}
+)
+"""Of what is printed: Windows would take its old code page for what is no console."""
 STORAGE_THREADS: Final = ("fsspecIO", "asyncio_", THREAD)
 """What uploads start when there is a first one: it belongs to the worker, not to an attempt."""
 
@@ -165,7 +171,7 @@ class Surroundings:
         self._streams = (sys.stdout, sys.stderr)
         for stream in self._streams:
             # What is printed must be in the log when the process dies by a signal.
-            cast("TextIOWrapper", stream).reconfigure(line_buffering=True)
+            cast("TextIOWrapper", stream).reconfigure(line_buffering=True, **ENCODING)
         self._log_dir: Path | None = None
         self._made: set[Path] = set()
 
@@ -177,7 +183,7 @@ class Surroundings:
             # Even where it is there already, making it waits for the folder's lock.
             trial_dir.mkdir(mode=0o700, exist_ok=True)
             self._made.add(trial_dir)
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | BINARY
         for fd, name in enumerate(names, start=1):
             log = os.open(trial_dir / name, flags, 0o600)
             os.dup2(log, fd)
@@ -199,7 +205,8 @@ class Surroundings:
         """
         self.flush()
         # A timer that the function left running would end the next attempt.
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_REAL, 0)
         with contextlib.suppress(OSError):
             os.chdir(self._cwd)
         if _environment() != self._environ:

@@ -30,8 +30,8 @@ Watched = int | HasFileno
 class Poll(Protocol):
     """What ``select.poll`` makes."""
 
-    def register(self, fd: Watched, eventmask: int = IN, /) -> None:
-        """Watch it."""
+    def register(self, fd: Watched, eventmask: int, /) -> None:
+        """Watch it for ``IN``."""
 
     def unregister(self, fd: Watched, /) -> None:
         """Watch it no more."""
@@ -48,7 +48,7 @@ class SelectPoll:
     def __init__(self) -> None:
         self._fds: dict[int, None] = {}
 
-    def register(self, fd: Watched, eventmask: int = IN, /) -> None:
+    def register(self, fd: Watched, eventmask: int, /) -> None:
         """See ``Poll``."""
         del eventmask
         self._fds[_number(fd)] = None

@@ -55,7 +55,7 @@ class DirectLauncher(AbstractLauncher):
         self, worker: int, environment: Mapping[str, str] | None = None
     ) -> tuple[socket.socket, int]:
         """See the base class."""
-        ours, theirs = socket.socketpair()
+        ours, theirs = _control_pair()
         read_fd, write_fd = wide_pipe()
         everything = {**self._environment, **(environment or {})}
         try:
@@ -105,3 +105,12 @@ class DirectLauncher(AbstractLauncher):
         # Nobody listens any more if this process took longer to end than a run waits.
         with contextlib.suppress(OSError):
             self._told.sendall(framed(Exited(worker, code)))
+
+
+def _control_pair() -> tuple[socket.socket, socket.socket]:
+    """Two ends of a control socket; where it is a loopback connection, orders leave at once."""
+    pair = socket.socketpair()
+    for end in pair:
+        if end.family == socket.AF_INET:
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return pair

@@ -1,5 +1,6 @@
 """The end of what a member printed: one file name, no links, no more than a screenful or two."""
 
+import errno
 import os
 import re
 import stat
@@ -10,7 +11,7 @@ from typing import Final
 LOG_NAME: Final = "output.log"
 TAIL_BYTES: Final = 64_000
 _TRIAL: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
-# Windows has neither; there nobody makes links without being an administrator.
+# Windows has neither; there it is looked at where a path leads.
 _NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
@@ -41,7 +42,10 @@ def tail(run_dir: Path, trial: str) -> tuple[str, bool]:
 
 def _opened(run_dir: Path, trial: str, stack: ExitStack) -> int:
     if os.open not in os.supports_dir_fd:
-        fd = os.open(run_dir / trial / LOG_NAME, os.O_RDONLY)
+        path = run_dir / trial / LOG_NAME
+        if path.resolve() != run_dir.resolve() / trial / LOG_NAME:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        fd = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         stack.callback(os.close, fd)
         return fd
     folder = os.open(run_dir / trial, os.O_RDONLY | os.O_DIRECTORY | _NO_LINK)
