@@ -223,6 +223,16 @@ def test_plot_says_what_it_cannot_draw(call, tmp_path, monkeypatch, args, code, 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
+def test_report_writes_one_file_by_the_runs_name(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert call("report", "climb").output == "climb.html\n"
+    assert (tmp_path / "climb.html").read_text().startswith("<!doctype html>")
+    refused = call("report", "climb", "-o", tmp_path / "nowhere" / "r.html")
+    assert refused.exit_code == 1
+    assert "can't be written" in refused.output
+
+
 def test_run_gives_the_script_its_arguments_its_name_and_its_folder(call, tmp_path):
     (tmp_path / "beside.py").write_text("VALUE = 42")
     script = tmp_path / "script.py"

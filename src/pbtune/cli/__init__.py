@@ -14,6 +14,7 @@ VERBS: Final = {
     "show": ("show", "Show a run's population, its failures and what it warned of."),
     "story": ("story", "Tell what happened, a line a record."),
     "plot": ("plot", "Draw a run: scores, schedule, lineage, diversity."),
+    "report": ("report", "Write all of a run as one HTML file."),
     "export": ("export", "Write what a run found: the winner's hyperparameter schedule."),
     "dashboard": ("dashboard", "Show runs in a browser, live."),
     "resume": ("resume", "Go on with a run, exactly where its journal ends."),

@@ -25,10 +25,6 @@ class HasFolder(Protocol):
         ...
 
 
-Run = str | os.PathLike[str] | HasFolder
-"""What a picture is drawn of: a run's folder, or its results."""
-
-
 class Series(msgspec.Struct, frozen=True):
     """One segment's points: ``values[metric][i]`` stands at ``steps[i]``; NaN if it is missing."""
 
@@ -110,7 +106,11 @@ class Data(msgspec.Struct, frozen=True):
         return self.view.configs[key]
 
 
-def folder_of(run: Run) -> Path:
+Run = str | os.PathLike[str] | HasFolder | Data
+"""What a picture is drawn of: a run's folder, its results, or what ``read`` gave."""
+
+
+def folder_of(run: str | os.PathLike[str] | HasFolder) -> Path:
     """The run's folder."""
     if isinstance(run, (str, os.PathLike)):
         return Path(run)
@@ -121,13 +121,15 @@ def read(run: Run, metrics: tuple[str, ...] = ()) -> Data:
     """Everything that a picture of a run needs.
 
     Args:
-        run: Its folder, or its results; it may still be training.
+        run: Its folder, or its results; it may still be training. What was read is given back.
         metrics: What to read besides the score.
 
     Raises:
         NoResult: If nothing was reported yet.
         RunUnreadable: If the folder is no run.
     """
+    if isinstance(run, Data):
+        return run
     run_dir = folder_of(run)
     with JournalReader(run_dir) as reader, reader.snapshot():
         view = RunView(reader)
