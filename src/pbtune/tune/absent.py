@@ -82,8 +82,6 @@ ABSENT: Final[Mapping[str, str]] = {
     "air.integrations.wandb": _LATER,
     "tune.logger.mlflow": _LATER,
     "tune.logger.wandb": _LATER,
-    "tune.schedulers.PopulationBasedTrainingReplay": _LATER,
-    "tune.schedulers.pbt.PopulationBasedTrainingReplay": _LATER,
     "air.integrations.comet": "Comet's logger is not written yet; derive from tune.Callback",
     "air.integrations.keras": _WHILE,
     "air.util": _TENSORS,

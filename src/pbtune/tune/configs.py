@@ -10,7 +10,7 @@ from pbtune.errors import NotInPbtune, SettingsError
 from pbtune.tune.callback import Callback
 from pbtune.tune.modes import check_mode
 from pbtune.tune.progress_reporter import ProgressReporter
-from pbtune.tune.schedulers.base import AbstractTuneScheduler
+from pbtune.tune.schedulers.base import AbstractScheduler, AbstractTuneScheduler
 from pbtune.tune.search.base import LIMIT, AbstractSearcher, agreed
 from pbtune.tune.settings import AbstractConfig
 from pbtune.tune.stopper.given import Bounds, bounds_of, stopper_of
@@ -287,7 +287,7 @@ class TuneConfig(AbstractConfig):
         mode: Mode | None = None,
         metric: str | None = None,
         search_alg: AbstractSearcher | None = None,
-        scheduler: AbstractTuneScheduler | None = None,
+        scheduler: AbstractTuneScheduler | AbstractScheduler | None = None,
         num_samples: int = 1,
         max_concurrent_trials: int | None = None,
         time_budget_s: float | timedelta | None = None,
@@ -305,10 +305,12 @@ class TuneConfig(AbstractConfig):
         if max_concurrent_trials is not None and max_concurrent_trials < 1:
             message = f"max_concurrent_trials must be None or >= 1, not {max_concurrent_trials!r}"
             raise SettingsError(message)
-        if scheduler is not None and not isinstance(scheduler, AbstractTuneScheduler):
+        if scheduler is not None and not isinstance(
+            scheduler, (AbstractTuneScheduler, AbstractScheduler)
+        ):
             message = (
-                f"scheduler must be one of pbtune.tune.schedulers, not"
-                f" {type(scheduler).__module__}.{type(scheduler).__qualname__}"
+                f"scheduler must be one of pbtune.tune.schedulers, or derive from their"
+                f" AbstractScheduler, not {scheduler!r}"
             )
             raise SettingsError(message)
         if chdir_to_trial_dir not in {"DEPRECATED", False, None}:

@@ -4,8 +4,11 @@ from pbtune.tune.places import elsewhere
 from pbtune.tune.schedulers.population_based_training import (
     PopulationBasedTraining as PopulationBasedTraining,
 )
+from pbtune.tune.schedulers.replay import (
+    PopulationBasedTrainingReplay as PopulationBasedTrainingReplay,
+)
 
-__all__ = ["PopulationBasedTraining"]
+__all__ = ["PopulationBasedTraining", "PopulationBasedTrainingReplay"]
 
 
 def __getattr__(name: str) -> object:
