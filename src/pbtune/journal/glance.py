@@ -18,6 +18,10 @@ _UNQUOTABLE: Final = ('"', "\\", "\0")
 _VALUE: Final = "coalesce(json_extract(metrics, ?), json_extract(metrics, ?))"
 
 
+Saving = tuple[int, str, str]
+"""A checkpoint that was saved: the record's id, the trial, the checkpoint's name."""
+
+
 class Sizes(msgspec.Struct, frozen=True):
     """How much there is: the newest record, when it was written, the newest report."""
 
@@ -55,15 +59,31 @@ def kind_counts(reader: JournalReader, after: int = 0) -> dict[str, int]:
     return {cast("str", kind): cast("int", count) for kind, count in rows}
 
 
-def entries_of(
+def entries_and_savings(
     reader: JournalReader, kinds: Sequence[str], after: int = 0
-) -> Generator[Entry, None, None]:
-    """The records of some kinds with an id above ``after``, in order."""
+) -> Generator["Entry | Saving", None, None]:
+    """The records of some kinds, and of each saved checkpoint only what it is called, in order.
+
+    Checkpoints are most of what there is, and of most of them nothing else is ever asked.
+
+    Args:
+        reader: The run's journal.
+        kinds: Whose records are wanted; not "saved".
+        after: Of those with a higher id only.
+    """
     query = (
-        'SELECT id, "commit", at, record FROM events WHERE id > ?'
-        " AND kind IN (SELECT value FROM json_each(?)) ORDER BY id"
+        "SELECT id, \"commit\", at, trial, kind = 'saved',"
+        " CASE kind WHEN 'saved' THEN json_extract(record, '$.checkpoint') ELSE record END"
+        " FROM events WHERE id > ? AND kind IN (SELECT value FROM json_each(?)) ORDER BY id"
     )
-    return _entries(reader.rows(query, (after, json.dumps(list(kinds)))))
+    for row in reader.rows(query, (after, json.dumps([*kinds, "saved"]))):
+        number, commit, at, trial, is_saved, text = cast(
+            "tuple[int, int, float, str, int, str]", row
+        )
+        if is_saved:
+            yield (number, trial, text)
+        else:
+            yield Entry(number, commit, at, decode_record(text))
 
 
 def entries_about(

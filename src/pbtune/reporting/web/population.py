@@ -5,6 +5,7 @@ thousand. A page doesn't ask for ranks, pins and references; without them a larg
 """
 
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from typing import Any, Final, cast, final
 
@@ -15,12 +16,13 @@ from pbtune.core import events as e
 from pbtune.core.experiment import Record
 from pbtune.core.trial import ENDED, Config, Status
 from pbtune.journal.base import Entry
+from pbtune.journal.glance import Saving
 
 KINDS: Final = (
-    *("opened", "created", "started", "yielded", "saved", "exploited", "restarted", "failed"),
+    *("opened", "created", "started", "yielded", "exploited", "restarted", "failed"),
     *("completed", "closed", "abandoned", "reopened", "rewound", "halted", "noticed"),
 )
-"""All that ``take`` knows."""
+"""All that ``take_all`` knows by its whole record."""
 
 _VERSIONS_PER_S: Final = 10
 """More than a watched run is looked at."""
@@ -55,7 +57,11 @@ class Node(msgspec.Struct):
 
 
 class Member(msgspec.Struct):
-    """One trial, as the table shows it. ``number`` is its place among the trials, from 0."""
+    """One trial, as the table shows it.
+
+    ``number`` is its place among the trials, from 0. ``begun_at`` is the record with which it last
+    began from nothing; ``can_restore`` says that it has got a checkpoint that isn't its own.
+    """
 
     id: str
     number: int
@@ -69,6 +75,7 @@ class Member(msgspec.Struct):
     failures: int = 0
     reason: str = ""
     step: int = 0
+    begun_at: int = 0
     can_restore: bool = False
 
 
@@ -98,15 +105,21 @@ class Population:
         self.halted: str | None = None
         self.version = int(time.time() * _VERSIONS_PER_S)
         self.redone_count = 0
-        self._saved_in: dict[str, int] = {}
+        self._savings: dict[str, tuple[str, int]] = {}
+        self._saves: dict[str, list[int]] = {}
         self._now: Entry | None = None
 
-    def take_all(self, entries: Iterable[Entry]) -> None:
-        """The next records of ``KINDS``."""
+    def take_all(self, entries: Iterable[Entry | Saving]) -> None:
+        """The next records of ``KINDS``, and the next saved checkpoints."""
         self.version += 1
         for entry in entries:
-            self._now = entry
-            _TAKES[type(entry.record)](self, cast("Any", entry.record))
+            if isinstance(entry, tuple):
+                record, trial, checkpoint = entry
+                self._savings[checkpoint] = (trial, record)
+                self._saves.setdefault(trial, []).append(record)
+            else:
+                self._now = entry
+                _TAKES[type(entry.record)](self, cast("Any", entry.record))
 
     @property
     def exploits(self) -> list[Node]:
@@ -169,6 +182,25 @@ class Population:
         self.nodes[trial, member.segment] = node
         return node
 
+    def _begins_anew(self, member: Member) -> None:
+        """What it saved before is no longer its own."""
+        member.can_restore, member.begun_at = False, cast("Entry", self._now).id
+
+    def _waiting(self, member: Member) -> Status:
+        """What a member is that has no slot: whether it has a checkpoint says it."""
+        saves = self._saves.get(member.id, [])
+        before = bisect_left(saves, cast("Entry", self._now).id)
+        has_saved = before > 0 and saves[before - 1] > member.begun_at
+        return Status.PAUSED if has_saved or member.can_restore else Status.PENDING
+
+    def _segment_of(self, checkpoint: str) -> int:
+        """The segment of its trial that a checkpoint was saved in."""
+        trial, record = self._savings[checkpoint]
+        segment = self.members[trial].segment
+        while self.nodes[trial, segment].record > record:
+            segment -= 1
+        return segment
+
     def created(self, record: d.Created) -> None:
         """A member joins."""
         number = len(self.ids)
@@ -181,7 +213,7 @@ class Population:
         self.halted = None
         for member in self.members.values():
             if member.status is Status.RUNNING:
-                self._member(member.id, status=_waiting(can_restore=member.can_restore))
+                self._member(member.id, status=self._waiting(member))
 
     def started(self, record: d.Started) -> None:
         """An attempt gets a slot."""
@@ -191,12 +223,6 @@ class Population:
     def yielded(self, record: d.Yielded) -> None:
         """A member gives its slot away."""
         self._member(record.trial, status=Status.PAUSED)
-
-    def saved(self, record: e.Saved) -> None:
-        """A checkpoint belongs to the segment that made it."""
-        member = self.members[record.trial]
-        member.can_restore = True
-        self._saved_in[record.checkpoint] = member.segment
 
     def exploited(self, record: d.Exploited) -> None:
         """A member goes on as a copy."""
@@ -208,7 +234,7 @@ class Population:
         )
         member.segment += 1
         member.can_restore = True
-        parent = (record.donor, self._saved_in[record.checkpoint])
+        parent = (record.donor, self._segment_of(record.checkpoint))
         node = self._began(record.trial, record.step, record.config, parent, record.old_config)
         node.config_donor = record.config_donor
 
@@ -216,7 +242,7 @@ class Population:
         """A member begins anew from nothing."""
         member = self._member(record.trial, status=Status.PENDING, parent=None)
         member.segment += 1
-        member.can_restore = False
+        self._begins_anew(member)
         self._began(record.trial, record.step, record.config, None, record.old_config)
 
     def failed(self, record: e.Failed) -> None:
@@ -236,9 +262,9 @@ class Population:
     def reopened(self, record: e.Reopened) -> None:
         """An ended trial goes on."""
         member = self.members[record.trial]
-        member.can_restore = member.can_restore and not record.from_nothing
-        status = _waiting(can_restore=member.can_restore)
-        self._member(record.trial, status=status, reason="", failures=0)
+        if record.from_nothing:
+            self._begins_anew(member)
+        self._member(record.trial, status=self._waiting(member), reason="", failures=0)
         if record.from_nothing:
             member.segment += 1
             self._began(record.trial, 0, member.config, None, {})
@@ -246,14 +272,15 @@ class Population:
     def rewound(self, record: e.Rewound) -> None:
         """A trial goes back to an earlier checkpoint, or to the beginning."""
         member = self.members[record.trial]
+        self._begins_anew(member)
         member.can_restore = record.checkpoint is not None
-        self._member(record.trial, status=_waiting(can_restore=member.can_restore), reason="")
+        self._member(record.trial, status=self._waiting(member), reason="")
         if record.config is not None:
             member.segment += 1
             parent = None
             if record.checkpoint is not None:
                 donor = record.checkpoint.partition("/")[0]
-                parent = (donor, self._saved_in[record.checkpoint])
+                parent = (donor, self._segment_of(record.checkpoint))
             self._began(record.trial, record.step, record.config, parent, member.config)
 
     def halted_by(self, record: d.Halted) -> None:
@@ -265,13 +292,8 @@ class Population:
         self.notices.append(record.text)
 
 
-def _waiting(*, can_restore: bool) -> Status:
-    return Status.PAUSED if can_restore else Status.PENDING
-
-
 _TAKES: Final[dict[type[Record], Callable[[Population, Any], None]]] = {
     e.Opened: Population.opened,
-    e.Saved: Population.saved,
     e.Failed: Population.failed,
     e.Closed: Population.completed,
     e.Reopened: Population.reopened,

@@ -17,8 +17,8 @@ from pbtune.journal.glance import (
     can_chart,
     changed_trials,
     entries_about,
+    entries_and_savings,
     entries_at,
-    entries_of,
     segment_ends,
     sizes,
 )
@@ -110,7 +110,7 @@ class Watched:
             self.header = reader.header
             self.first_version = self.population.version = version + 1
         redone = self.population.redone_count
-        with closing(entries_of(reader, KINDS, self.sizes.record)) as entries:
+        with closing(entries_and_savings(reader, KINDS, self.sizes.record)) as entries:
             self.population.take_all(entries)
         is_redone = self.population.redone_count != redone
         if is_redone:
