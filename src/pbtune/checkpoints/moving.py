@@ -9,7 +9,6 @@ import shutil
 import stat
 import sys
 import time
-from collections.abc import Callable
 from typing import Final
 
 _PAUSES_S: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
@@ -29,10 +28,12 @@ def rename_when_free(source: str, target: str) -> None:
     return os.rename(source, target)  # noqa: PTH104
 
 
-rename: Callable[[str, str], None] = os.rename
-"""``os.rename``, with patience where it takes some."""
-if sys.platform == "win32":
-    rename = rename_when_free
+def rename(source: str, target: str) -> None:
+    """``os.rename``, with patience where it takes some."""
+    if sys.platform == "win32":
+        rename_when_free(source, target)
+    else:
+        os.rename(source, target)  # noqa: PTH104  the hot path
 
 
 def remove_closed(path: str) -> None:
