@@ -28,6 +28,19 @@ the cases in `tests/compat/`.
 """
 
 
+VARIABLES = """
+## Environment variables
+
+| Variable | In pbtune |
+|---|---|
+| `TUNE_DISABLE_AUTO_CALLBACK_LOGGERS` | same: no `result.json`, `progress.csv`, `params.json` … |
+| `TUNE_DISABLE_STRICT_METRIC_CHECKING` | same: a report may lack the metric, and is ranked last |
+| `CUDA_VISIBLE_DEVICES` | same: respected, and set for each slot |
+| `OMP_NUM_THREADS` | same: set to the trial's CPUs |
+| every other `TUNE_…` and `RAY_…` | not read: there is nothing in pbtune that they could set |
+"""
+
+
 def rows(module):
     """(names, what is said of them) of a module."""
     said = {}
@@ -157,7 +170,7 @@ def page():
         )
     body.append("\n## Calls that differ\n\n| Name | Because |\n|---|---|\n")
     body += [f"| `{name}` | {SIGNATURES[name]} |\n" for name in other_signatures()]
-    return HEAD.format(version=DATA["ray"], here=here, all=total) + "".join(body)
+    return HEAD.format(version=DATA["ray"], here=here, all=total) + "".join(body) + VARIABLES
 
 
 if __name__ == "__main__":

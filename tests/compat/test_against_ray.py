@@ -67,6 +67,5 @@ def test_every_difference_is_one_and_has_its_reason():
         assert it.because
 
 
-def test_every_case_has_been_asked():
-    with_parts = {".".join(name.split(".")[:2]) for name in ANSWERS}
-    assert set(case_functions()) == with_parts
+def test_every_answer_is_of_a_case():
+    assert {".".join(name.split(".")[:2]) for name in ANSWERS} <= set(case_functions())

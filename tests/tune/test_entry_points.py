@@ -9,7 +9,7 @@ import pytest
 import pbtune
 from pbtune import tune
 from pbtune.errors import NotInPbtune, SettingsError, TrialsFailed
-from pbtune.tune import registry
+from pbtune.tune import entry_points, registry
 from pbtune.tune.schedulers import PopulationBasedTraining
 
 
@@ -154,17 +154,11 @@ def test_run_trains_a_class_and_a_registered_name(tmp_path):
     ("settings", "hint"),
     [
         ({"storage_filesystem": object()}, "give storage_path"),
-        ({"trial_name_creator": str}, "trials are named t0"),
-        ({"trial_dirname_creator": str}, "its id as its name"),
         ({"export_formats": ["onnx"]}, "save what you need as a checkpoint"),
         ({"restore": "there"}, r"use Tuner\.restore"),
         ({"resume": "ERRORED_ONLY"}, "resume_errored=True"),
         ({"resume_config": object()}, "resume_errored=True"),
         ({"local_dir": "there"}, "use storage_path"),
-        ({"keep_checkpoints_num": 2}, "num_to_keep"),
-        ({"checkpoint_score_attr": "score"}, "checkpoint_score_attribute"),
-        ({"checkpoint_freq": 2}, "checkpoint_frequency"),
-        ({"checkpoint_at_end": True}, "checkpoint_at_end"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
 )
@@ -173,6 +167,23 @@ def test_an_argument_without_a_meaning_here_is_a_named_error(tmp_path, settings,
         quiet(never, **settings)
     assert f"ray.tune.run({next(iter(settings))}=" in str(caught.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_older_arguments_say_what_checkpoint_config_says(tmp_path):
+    older = {
+        "keep_checkpoints_num": 2,
+        "checkpoint_score_attr": "min-score",
+        "checkpoint_freq": 3,
+        "checkpoint_at_end": True,
+    }
+    assert entry_points._checkpoints(older) == tune.CheckpointConfig(2, "score", "min", 3, True)
+    given = {"checkpoint_config": tune.CheckpointConfig(4), "checkpoint_score_attr": "score"}
+    assert entry_points._checkpoints(given) == tune.CheckpointConfig(4, "score", "max")
+
+
+def test_a_scheduler_can_be_named(tmp_path):
+    analysis = quiet(Climb, config={"lr": 1}, scheduler="fifo")
+    assert analysis.trials[0].status == "TERMINATED"
 
 
 def test_run_has_every_argument_of_tunes():

@@ -16,6 +16,7 @@ from pbtune.tune.registry import registered
 from pbtune.tune.resources import with_resources
 from pbtune.tune.results import ResultGrid
 from pbtune.tune.schedulers.base import AbstractTuneScheduler
+from pbtune.tune.schedulers.creating import create_scheduler
 from pbtune.tune.search import AbstractSearcher, create_searcher
 from pbtune.tune.stopper import Stopper
 from pbtune.tune.tuner import Tuner
@@ -26,8 +27,10 @@ _RUN: Final = (
 )
 _TUNE: Final = (
     *("metric", "mode", "scheduler", "num_samples", "max_concurrent_trials", "time_budget_s"),
-    "reuse_actors",
+    *("reuse_actors", "trial_name_creator", "trial_dirname_creator", "chdir_to_trial_dir"),
 )
+_LEAST: Final = "min-"
+"""What stands before a ``checkpoint_score_attr`` of which less is better."""
 _RESUMES: Final = frozenset({"auto", "local"})
 
 
@@ -45,13 +48,13 @@ def run(  # noqa: PLR0913  Tune's own signature
     storage_path: str | os.PathLike[str] | None = None,
     storage_filesystem: object = None,
     search_alg: AbstractSearcher | str | None = None,
-    scheduler: AbstractTuneScheduler | None = None,
+    scheduler: AbstractTuneScheduler | str | None = None,
     checkpoint_config: CheckpointConfig | None = None,
     verbose: int | None = None,
     progress_reporter: ProgressReporter | None = None,
     log_to_file: bool | str | tuple[str, str] = False,
-    trial_name_creator: object = None,
-    trial_dirname_creator: object = None,
+    trial_name_creator: Callable[..., str] | None = None,
+    trial_dirname_creator: Callable[..., str] | None = None,
     sync_config: object = None,
     export_formats: Sequence[str] | None = None,
     max_failures: int = 0,
@@ -181,7 +184,10 @@ def _tuner(given: Mapping[str, Any]) -> Tuner:
         search_alg = create_searcher(search_alg, metric=metric, mode=mode)
     failures = FailureConfig(given.get("max_failures", 0), given.get("fail_fast", False))
     run_settings = {key: given[key] for key in _RUN if key in given}
+    run_settings["checkpoint_config"] = _checkpoints(given)
     tune_settings = {key: given[key] for key in _TUNE if key in given}
+    if isinstance(tune_settings.get("scheduler"), str):
+        tune_settings["scheduler"] = create_scheduler(tune_settings["scheduler"])
     return Tuner(
         what,
         param_space=given.get("config"),
@@ -191,6 +197,23 @@ def _tuner(given: Mapping[str, Any]) -> Tuner:
             failure_config=failures,
             resume=_resume(given.get("resume")),
         ),
+    )
+
+
+def _checkpoints(given: Mapping[str, Any]) -> CheckpointConfig:
+    """``checkpoint_config``, with the older arguments that say the same laid over it."""
+    config = given.get("checkpoint_config") or CheckpointConfig()
+    attribute = given.get("checkpoint_score_attr")
+    order = config.checkpoint_score_order
+    if attribute is not None:
+        order = "min" if attribute.startswith(_LEAST) else "max"
+        attribute = attribute.removeprefix(_LEAST)
+    return CheckpointConfig(
+        num_to_keep=given.get("keep_checkpoints_num") or config.num_to_keep,
+        checkpoint_score_attribute=attribute or config.checkpoint_score_attribute,
+        checkpoint_score_order=order,
+        checkpoint_frequency=given.get("checkpoint_freq") or config.checkpoint_frequency,
+        checkpoint_at_end=given.get("checkpoint_at_end") or config.checkpoint_at_end,
     )
 
 

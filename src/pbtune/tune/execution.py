@@ -1,7 +1,9 @@
 """What one ``fit`` needs, checked: settings for the core, for workers and for readers."""
 
+import os
 import platform
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -24,6 +26,9 @@ from pbtune.tune.stopper.given import sees_reports
 from pbtune.version import __version__
 from pbtune.worker.attempt import Trainable
 from pbtune.worker.protocol import WorkerSettings
+
+LENIENT: Final = "TUNE_DISABLE_STRICT_METRIC_CHECKING"
+"""Tune's variable: with "1" a report may lack the metric, and is ranked last."""
 
 
 class Execution(msgspec.Struct, frozen=True):
@@ -84,7 +89,7 @@ class Execution(msgspec.Struct, frozen=True):
             run_dir=str(run_dir),
             run_name=run_dir.name,
             observed=settings.observed(),
-            needed=settings.needed(),
+            needed=() if os.environ.get(LENIENT) == "1" else settings.needed(),
             mutated=self.mutated,
             durability=self.run_config.durability,
             resources=self.slots.request,

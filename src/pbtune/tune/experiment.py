@@ -18,16 +18,8 @@ _WHY_NOT: Final = {
     "storage_filesystem": "runs live in local folders so far; give storage_path",
     "export_formats": "save what you need as a checkpoint",
     "restore": "use Tuner.restore(path), or load the state in the training function",
-    "trial_name_creator": "trials are named t0, t1, …, in the order in which they were created",
-    "trial_dirname_creator": "a trial's folder has its id as its name",
     "local_dir": "use storage_path",
     "resume_config": "use Tuner.restore(path, resume_errored=True, ...)",
-    "keep_checkpoints_num": "use checkpoint_config=CheckpointConfig(num_to_keep=...)",
-    "checkpoint_score_attr": (
-        "use checkpoint_config=CheckpointConfig(checkpoint_score_attribute=...)"
-    ),
-    "checkpoint_freq": "use checkpoint_config=CheckpointConfig(checkpoint_frequency=...)",
-    "checkpoint_at_end": "use checkpoint_config=CheckpointConfig(checkpoint_at_end=...)",
 }
 
 
@@ -55,8 +47,8 @@ class Experiment:
         storage_filesystem: None: runs live in local folders.
         sync_config: Accepted; there is nothing to synchronise.
         checkpoint_config: A CheckpointConfig, or its arguments as a dict.
-        trial_name_creator: None: trials are named by their number.
-        trial_dirname_creator: None: likewise.
+        trial_name_creator: As TuneConfig's.
+        trial_dirname_creator: As TuneConfig's.
         log_to_file: As RunConfig's.
         export_formats: None or empty.
         max_failures: As FailureConfig's.
@@ -82,8 +74,8 @@ class Experiment:
         storage_filesystem: object = None,
         sync_config: object = None,
         checkpoint_config: CheckpointConfig | Mapping[str, Any] | None = None,
-        trial_name_creator: object = None,
-        trial_dirname_creator: object = None,
+        trial_name_creator: Callable[..., str] | None = None,
+        trial_dirname_creator: Callable[..., str] | None = None,
         log_to_file: bool | str | tuple[str, str] = False,
         export_formats: Sequence[str] | None = None,
         max_failures: int = 0,

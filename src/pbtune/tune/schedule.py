@@ -180,6 +180,22 @@ class Schedule:
             raise SettingsError(message)
         return resolved(found, self._objects)
 
+    def __call__(self, step: float) -> Any:  # noqa: ANN401  whatever the config holds
+        """The one hyperparameter that the run mutates, at a step; ``function`` is for several.
+
+        Raises:
+            SettingsError: If the run mutates none, or several.
+        """
+        names = self.keys
+        if len(names) != 1:
+            has = ", ".join(names) or "none"
+            message = (
+                f"the schedule can be called if one hyperparameter changes; here {has} do:"
+                f" use schedule.function(NAME)"
+            )
+            raise SettingsError(message)
+        return self.value(names[0], step)
+
     def function(self, key: str, *, first: int = 1) -> Callable[[float], Any]:
         """One hyperparameter as a function of the step, such as a learning rate's.
 
