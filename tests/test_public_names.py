@@ -18,7 +18,12 @@ NAMES = {
     schedulers: {
         *("FIFOScheduler", "PopulationBasedTraining", "PB2", "MFPBT", "MOPBT", "IPBT"),
         *("ASHAScheduler", "AsyncHyperBandScheduler", "HyperBandScheduler", "MedianStoppingRule"),
-        *("TrialScheduler", "create_scheduler"),
+        *(
+            "AbstractScheduler",
+            "TrialScheduler",
+            "create_scheduler",
+            "PopulationBasedTrainingReplay",
+        ),
         *("RandomSearch", "CosineDecay", "FixedSchedule", "ExploitOnly"),
         *("Truncation", "BinaryTournament", "TTest", "GapThreshold"),
         *("IntervalGrowth", "TrustRegion"),

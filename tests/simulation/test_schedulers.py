@@ -13,6 +13,7 @@ from pbtune.core.schedulers.mf_pbt import MFPBT
 from pbtune.core.schedulers.mo_pbt import MOPBT
 from pbtune.core.schedulers.pb2 import PB2
 from pbtune.core.schedulers.pbt import PBT
+from pbtune.core.schedulers.replay import Replay
 from pbtune.core.schedulers.scheduled import Cosine, Fixed, Scheduled
 from pbtune.core.selection import BinaryTournament, GapThreshold, TTest
 from pbtune.core.space import choice, uniform
@@ -67,6 +68,7 @@ METHODS = {
         attr="training_iteration", grace_period=1.0, min_samples_required=2, hard_stop=False
     ),
     "cosine": Scheduled(plan=Cosine(("lr",), 8.0), interval=2.0),
+    "replay": Replay(initial={"lr": 0.5}, changes=((2, {"lr": 0.1}), (5, {"net": {"units": 8}}))),
     "fixed": Scheduled(plan=Fixed(((0.0, {"lr": 0.2}), (4.0, {"net/units": 32}))), interval=2.0),
 }
 

@@ -21,7 +21,8 @@ def scores_at(experiment: Experiment, bracket: int, milestone: float) -> Sequenc
 
 
 def _place(bracket: int, milestone: float) -> str:
-    return f"{bracket}/{milestone!r}"
+    # Whole numbers come back from the journal as floats.
+    return f"{bracket}/{float(milestone)!r}"
 
 
 def measured(state: Experiment, record: d.Measured) -> Experiment:
@@ -31,11 +32,11 @@ def measured(state: Experiment, record: d.Measured) -> Experiment:
         message = f"{trial.id} is measured at {record.milestone:g} after {trial.milestone:g}"
         raise EngineBug(message)
     place = _place(record.bracket, record.milestone)
-    scores = added(state.rungs.get(place, ()), entry(record.score, trial.index, trial.id))
+    scores = added(state.rungs.get(place, ()), entry(float(record.score), trial.index, trial.id))
     new = msgspec.structs.replace(
         trial,
-        milestone=record.milestone,
-        progress=record.progress,
+        milestone=float(record.milestone),
+        progress=float(record.progress),
         decisions=trial.decisions + 1,
         is_gated=record.waits,
     )
@@ -50,7 +51,9 @@ def promoted(state: Experiment, record: d.Promoted) -> Experiment:
 def traced(state: Experiment, record: d.Traced) -> Experiment:
     """A report joins its trial's trace."""
     trial = state.trials[record.trial]
-    trace = trial.trace.with_point(record.progress, record.score, counts=record.counts)
+    trace = trial.trace.with_point(
+        float(record.progress), float(record.score), counts=record.counts
+    )
     return put(state, msgspec.structs.replace(trial, trace=trace))
 
 

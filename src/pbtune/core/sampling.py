@@ -6,7 +6,8 @@ changes fastest. Points to evaluate come first, and each takes the place of one 
 
 import inspect
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, cast
 
 import msgspec
@@ -240,3 +241,15 @@ class Partial(dict[str, Any]):
         if name == "config":
             return self
         raise AttributeError(name)
+
+
+def grid_count(space: object) -> int:
+    """How many points the grid searches of a search space have together."""
+    if is_grid(space):
+        return len(cast("dict[str, list[object]]", space)[GRID])
+    parts: Iterable[object] = ()
+    if is_dict(space):
+        parts = space.values()
+    elif is_list(space) or is_tuple(space):
+        parts = space
+    return math.prod(map(grid_count, parts))

@@ -5,6 +5,7 @@ Only structs of pbtune's core come back as objects; the user's callables come ba
 """
 
 import importlib
+import sys
 from collections.abc import Callable, Mapping
 from typing import Final, cast, final
 
@@ -12,6 +13,7 @@ import msgspec
 
 from pbtune.core.exact import decode_metrics, encode_metrics
 from pbtune.core.objective import Objective
+from pbtune.core.schedulers.base import AbstractScheduler
 from pbtune.core.settings import Settings
 from pbtune.core.space import UserCalls
 from pbtune.core.values import Ref, is_dict, is_list, is_tuple
@@ -104,13 +106,30 @@ def _restored(value: object) -> object:
 def _struct(name: str) -> Callable[..., object]:
     module, _, qualname = name.partition(":")
     if not module.startswith(_HOME) or "." in qualname:
-        message = f"the journal's settings name {name}, which is not part of pbtune's core"
-        raise RunUnreadable(message)
+        return _of_users(name)
     found = getattr(importlib.import_module(module), qualname, None)
     if not (isinstance(found, type) and issubclass(found, msgspec.Struct)):
         message = f"the journal's settings name {name}, which this version of pbtune doesn't have"
         raise RunUnreadable(message)
     return found
+
+
+def _of_users(name: str) -> Callable[..., object]:
+    """A scheduler class that the user wrote, if it is imported already.
+
+    A journal is data: what it names is not imported for it.
+    """
+    module, _, qualname = name.partition(":")
+    found: object = sys.modules.get(module)
+    for part in qualname.split("."):
+        found = getattr(found, part, None)
+    if isinstance(found, type) and issubclass(found, AbstractScheduler):
+        return found
+    message = (
+        f"the journal's settings name {name}, which is not part of pbtune's core: import the module"
+        f" first if it is yours"
+    )
+    raise RunUnreadable(message)
 
 
 def differences(old: str, new: str) -> list[tuple[str, str, str]]:

@@ -48,7 +48,7 @@ class ObservedTrial:
         self.trial_id = trial.id
         self.trainable_name = trainable_name
         self.evaluated_params = dict(evaluated)
-        self.experiment_tag = _tag(trial.index, evaluated)
+        self.experiment_tag = experiment_tag(trial.index, evaluated)
         self.config: dict[str, Any] = trial.config
         self.status = STATUSES[trial.status]
         self.last_result: dict[str, Any] = {}
@@ -88,7 +88,7 @@ class ObservedTrial:
         return self._rows(self.trial_id)
 
 
-def _tag(index: int, evaluated: Mapping[str, object]) -> str:
+def experiment_tag(index: int, evaluated: Mapping[str, object]) -> str:
     """Tune's experiment tag: "3_act=relu,lr=0.0100"."""
     parts = sorted(
         f"{path.rpartition('/')[2]}={f'{value:.4f}' if isinstance(value, float) else value}"

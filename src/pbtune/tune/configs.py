@@ -11,7 +11,7 @@ from pbtune.errors import SettingsError
 from pbtune.tune.callback import Callback
 from pbtune.tune.modes import check_mode
 from pbtune.tune.progress_reporter import ProgressReporter
-from pbtune.tune.schedulers.base import AbstractTuneScheduler
+from pbtune.tune.schedulers.base import AbstractScheduler, AbstractTuneScheduler
 from pbtune.tune.search.base import LIMIT, AbstractSearcher, agreed
 from pbtune.tune.stopper.given import Bounds, bounds_of, stopper_of
 from pbtune.tune.stopper.stopper import Stopper
@@ -275,7 +275,7 @@ class TuneConfig(_Settings):
         metric: str | None = None,
         *,
         search_alg: AbstractSearcher | None = None,
-        scheduler: AbstractTuneScheduler | None = None,
+        scheduler: AbstractTuneScheduler | AbstractScheduler | None = None,
         num_samples: int = 1,
         max_concurrent_trials: int | None = None,
         time_budget_s: float | timedelta | None = None,
@@ -289,10 +289,12 @@ class TuneConfig(_Settings):
         if max_concurrent_trials is not None and max_concurrent_trials < 1:
             message = f"max_concurrent_trials must be None or >= 1, not {max_concurrent_trials!r}"
             raise SettingsError(message)
-        if scheduler is not None and not isinstance(scheduler, AbstractTuneScheduler):
+        if scheduler is not None and not isinstance(
+            scheduler, (AbstractTuneScheduler, AbstractScheduler)
+        ):
             message = (
-                f"scheduler must be one of pbtune.tune.schedulers, not"
-                f" {type(scheduler).__module__}.{type(scheduler).__qualname__}"
+                f"scheduler must be one of pbtune.tune.schedulers, or derive from their"
+                f" AbstractScheduler, not {scheduler!r}"
             )
             raise SettingsError(message)
         if seed is not None and not isinstance(seed, int):

@@ -110,6 +110,7 @@ def _driven(
         finally:
             watching.stop(is_interrupted=interrupt())
             journal.close()
+            _leave_policies(execution, run_dir, driver.state, notices)
     if isinstance(store, FsspecStore):
         _bring(store, state, notices)
     watching.check()
@@ -127,6 +128,21 @@ def _watched(execution: Execution, run_dir: Path) -> Watched:
         objects=execution.objects,
         param_space=execution.space,
     )
+
+
+def _leave_policies(
+    execution: Execution, run_dir: Path, state: Experiment, tell: Callable[[str], None]
+) -> None:
+    """Tune's files of who was copied by whom, if anybody was."""
+    wants = getattr(execution.tune_config.scheduler, "log_config", True)
+    if not wants or not any(trial.segment for trial in state.trials.values()):
+        return
+    from pbtune.reporting.policies import write_policies  # noqa: PLC0415  no use before the end
+
+    try:
+        write_policies(run_dir)
+    except OSError as error:
+        tell(f"the policies of the run couldn't be written: {error}")
 
 
 def _bring(store: FsspecStore, state: Experiment, tell: Callable[[str], None]) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast, final
 import msgspec
 
 from pbtune.core.explore import mutated_paths
+from pbtune.core.sampling import grid_count
 from pbtune.errors import RunUnreadable, SettingsError
 from pbtune.tune.cluster import machine
 from pbtune.tune.configs import CheckpointConfig, RunConfig, TuneConfig
@@ -22,6 +23,7 @@ from pbtune.tune.resources import Slots, first_configs, slots_for
 from pbtune.tune.saved import PICKLE_NAME, Resume, Saved, can_resume, load
 from pbtune.tune.schedulers.base import AbstractTuneScheduler
 from pbtune.tune.schedulers.fifo import FIFOScheduler
+from pbtune.tune.schedulers.own import as_typed
 from pbtune.tune.search.base import Wanted
 from pbtune.tune.trainable import class_loop
 from pbtune.tune.urls import is_url
@@ -188,9 +190,10 @@ class Tuner:
 
     def _execution(self) -> Execution:
         config, run = self._tune_config, self._run_config
-        scheduler = config.scheduler or FIFOScheduler()
+        scheduler = as_typed(config.scheduler or FIFOScheduler())
         metric, mode = objective(config, scheduler)
         space, objects = extract(self._param_space)
+        scheduler.check_count(config.num_samples * grid_count(space))
         resolved = scheduler.resolve(space)
         resume = self._taken_up()
         seed = _seed(config.seed, resume)

@@ -1,17 +1,15 @@
 """Who looks on while a run trains: the view or the user's reporter, and the user's callbacks."""
 
-import math
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, cast, final
+from typing import Any, final
 
 import msgspec
 
 from pbtune.checkpoints.checkpoint import Checkpoint
+from pbtune.core.sampling import grid_count
 from pbtune.core.settings import Settings
-from pbtune.core.space import GRID, is_grid
-from pbtune.core.values import is_dict, is_list, is_tuple
 from pbtune.driver.stops import AbstractStops
 from pbtune.journal.base import Header
 from pbtune.journal.reader import JournalReader
@@ -110,15 +108,3 @@ class Watching:
 
     def _total_samples(self) -> int:
         return self._watched.tune_config.num_samples * grid_count(self._watched.param_space)
-
-
-def grid_count(space: object) -> int:
-    """How many points the grid searches of a search space have together."""
-    if is_grid(space):
-        return len(cast("dict[str, list[object]]", space)[GRID])
-    parts: Iterable[object] = ()
-    if is_dict(space):
-        parts = space.values()
-    elif is_list(space) or is_tuple(space):
-        parts = space
-    return math.prod(map(grid_count, parts))

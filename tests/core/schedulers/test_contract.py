@@ -15,6 +15,7 @@ from pbtune.core.schedulers.mf_pbt import MFPBT
 from pbtune.core.schedulers.mo_pbt import MOPBT
 from pbtune.core.schedulers.pb2 import PB2
 from pbtune.core.schedulers.pbt import PBT
+from pbtune.core.schedulers.replay import Replay
 from pbtune.core.schedulers.scheduled import Cosine, Fixed, Scheduled
 from pbtune.core.selection import BinaryTournament, GapThreshold, TTest
 from pbtune.core.space import choice, uniform
@@ -61,6 +62,7 @@ SYNCHRONOUS = {
 }
 CONTROLS = {
     "cosine": Scheduled(plan=Cosine(("x",), 40.0), interval=4.0),
+    "replay": Replay(initial={"x": 0.2}, changes=((10, {"x": 0.5}), (20, {"kind": "a"}))),
     "fixed": Scheduled(plan=Fixed(((10.0, {"x": 0.5}),)), interval=4.0),
 }
 STOPPING = {

@@ -144,10 +144,11 @@ class Scheduled(AbstractScheduler, frozen=True, kw_only=True):
             return [ranked]
         if report.checkpoint is None:
             return [ranked, Skipped(trial.id, "it has no checkpoint to go on from")]
-        return [ranked, _changed(trial, ranked, report.checkpoint, config)]
+        return [ranked, changed(trial, ranked, report.checkpoint, config)]
 
 
-def _changed(trial: Trial, ranked: Ranked, checkpoint: str, config: Config) -> Exploited:
+def changed(trial: Trial, ranked: Ranked, checkpoint: str, config: Config) -> Exploited:
+    """The decision that a trial goes on from its own checkpoint, under another config."""
     return Exploited(
         trial=trial.id,
         donor=trial.id,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pbtune.tune.schedulers.async_hyperband import (
         AsyncHyperBandScheduler as AsyncHyperBandScheduler,
     )
+    from pbtune.tune.schedulers.base import AbstractScheduler as AbstractScheduler
     from pbtune.tune.schedulers.base import TrialScheduler as TrialScheduler
     from pbtune.tune.schedulers.controls import CosineDecay as CosineDecay
     from pbtune.tune.schedulers.controls import ExploitOnly as ExploitOnly
@@ -33,9 +34,13 @@ if TYPE_CHECKING:
     from pbtune.tune.schedulers.population_based_training import (
         PopulationBasedTraining as PopulationBasedTraining,
     )
+    from pbtune.tune.schedulers.replay import (
+        PopulationBasedTrainingReplay as PopulationBasedTrainingReplay,
+    )
 
 _PLACES: Final = {
     "ASHAScheduler": "async_hyperband",
+    "AbstractScheduler": "base",
     "AsyncHyperBandScheduler": "async_hyperband",
     "BinaryTournament": "arguments",
     "CosineDecay": "controls",
@@ -51,6 +56,7 @@ _PLACES: Final = {
     "MedianStoppingRule": "median_stopping_rule",
     "PB2": "pb2",
     "PopulationBasedTraining": "population_based_training",
+    "PopulationBasedTrainingReplay": "replay",
     "RandomSearch": "controls",
     "TTest": "arguments",
     "TrialScheduler": "base",
@@ -66,6 +72,7 @@ __all__ = [
     "MOPBT",
     "PB2",
     "ASHAScheduler",
+    "AbstractScheduler",
     "AsyncHyperBandScheduler",
     "BinaryTournament",
     "CosineDecay",
@@ -77,6 +84,7 @@ __all__ = [
     "IntervalGrowth",
     "MedianStoppingRule",
     "PopulationBasedTraining",
+    "PopulationBasedTrainingReplay",
     "RandomSearch",
     "TTest",
     "TrialScheduler",

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pbtune.core.schedulers.base import AbstractScheduler
+from pbtune.core.schedulers.base import AbstractScheduler as AbstractScheduler
 from pbtune.errors import SchedulerNotPorted
 
 RAY_HOOKS: Final = (
@@ -28,6 +28,7 @@ class AbstractTuneScheduler(ABC):
     metric: str | None = None
     mode: str | None = None
     needs_metric: bool = True
+    log_config: bool = True
 
     def __new__(cls, *_args: Any, **_kwargs: Any) -> "AbstractTuneScheduler":  # noqa: ANN401, PYI034  Self needs Python 3.11
         """Refuse what would be overridden in vain."""
@@ -35,6 +36,14 @@ class AbstractTuneScheduler(ABC):
         if hooks:
             raise SchedulerNotPorted(cls.__qualname__, hooks)
         return super().__new__(cls)
+
+    def check_count(self, count: int) -> None:
+        """Refuse a population of a size that makes no sense; none by default.
+
+        Raises:
+            SettingsError: If there are too many members.
+        """
+        del count
 
     @abstractmethod
     def resolve(self, param_space: Mapping[str, object]) -> AbstractScheduler:

@@ -59,6 +59,8 @@ class CosineDecay(AbstractTuneScheduler):
         SettingsError: If a value is out of its range.
     """
 
+    log_config = False
+
     def __init__(  # noqa: PLR0913  as Tune's own signature of PBT
         self,
         *,
@@ -126,6 +128,8 @@ class FixedSchedule(AbstractTuneScheduler):
     Raises:
         SettingsError: If a value is out of its range.
     """
+
+    log_config = False
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ from pbtune.tune.schedulers.hyperband import HyperBandScheduler
 from pbtune.tune.schedulers.median_stopping_rule import MedianStoppingRule
 from pbtune.tune.schedulers.pb2 import PB2
 from pbtune.tune.schedulers.population_based_training import PopulationBasedTraining
+from pbtune.tune.schedulers.replay import PopulationBasedTrainingReplay
 
 _OURS: Final[dict[str, type[AbstractTuneScheduler]]] = {
     "fifo": FIFOScheduler,
@@ -20,6 +21,7 @@ _OURS: Final[dict[str, type[AbstractTuneScheduler]]] = {
     "medianstopping": MedianStoppingRule,
     "hyperband": HyperBandScheduler,
     "pbt": PopulationBasedTraining,
+    "pbt_replay": PopulationBasedTrainingReplay,
     "pb2": PB2,
 }
 ABSENT: Final = {
