@@ -40,7 +40,7 @@ StopBelow = page()["StopBelow"]
 class TestStopBelow(SchedulerContract):
     @pytest.fixture
     def scheduler(self):
-        return StopBelow(bound=0.2, after=3)
+        return StopBelow(bound=0.2, after=3.0)
 
 
 def test_the_example_of_the_page_trains_and_stops(fit):
