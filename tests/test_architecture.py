@@ -34,6 +34,7 @@ MAY_IMPORT = {
         "models",
     },
     "integrations": {"tune"},
+    "air": {"train", "integrations"},
     "cli": {"tune", "core", "journal", "checkpoints", "reporting"},
     "testing": {"core", "journal", "checkpoints", "worker", "executors", "driver", "reporting"},
     "__init__": {"tune", "train"},

@@ -35,6 +35,8 @@ class ObservedTrial:
         num_failures: Attempts that failed.
         error: What the last failure said; None if there was none.
         is_redone: Whether this start does steps again that were reported already.
+        parent: Whose weights it goes on from since its last copy; None before the first. Ours.
+        copy_count: How many times it has become a copy. Ours.
     """
 
     def __init__(
@@ -56,6 +58,8 @@ class ObservedTrial:
         self.num_failures = trial.failures
         self.error: str | None = None
         self.is_redone = False
+        self.parent = trial.parent
+        self.copy_count = trial.segment
         self.local_path = str(run_dir / trial.id)
         self.local_experiment_path = str(run_dir)
         self.experiment_dir_name = run_dir.name

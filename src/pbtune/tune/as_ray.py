@@ -15,7 +15,7 @@ from typing import Final, final
 from pbtune.errors import NotInPbtune
 from pbtune.tune import cluster
 
-_OURS: Final = {"ray.tune": "pbtune.tune", "ray.train": "pbtune.train", "ray.air": "pbtune.train"}
+_OURS: Final = {"ray.tune": "pbtune.tune", "ray.train": "pbtune.train", "ray.air": "pbtune.air"}
 _ROOT_NAMES: Final = {
     "init": cluster.init,
     "shutdown": cluster.shutdown,
