@@ -20,16 +20,25 @@ def train(config):
         tune.report({"score": step * config["lr"]})
 
 pbtune.init(num_cpus=2)
+callbacks = []
 results = tune.Tuner(
     train,
     param_space={"lr": tune.uniform(0, 1)},
     tune_config=tune.TuneConfig("max", "score", num_samples=2, seed=1),
-    run_config=tune.RunConfig(name="cell", storage_path=".", INTERRUPT),
+    run_config=tune.RunConfig(name="cell", storage_path=".", callbacks=callbacks),
 ).fit()
 """
 INTERRUPTED = """
 import os, signal, threading
-threading.Timer(0.7, os.kill, (os.getpid(), signal.SIGINT)).start()
+from pathlib import Path
+
+class Interrupt(tune.Callback):
+    def on_trial_result(self, **info):
+        if info["result"]["training_iteration"] == 2 and not Path("told").exists():
+            Path("told").touch()
+            os.kill(os.getpid(), signal.SIGINT)
+
+callbacks = [Interrupt()]
 try:
     RUN
 except KeyboardInterrupt:
@@ -48,7 +57,7 @@ def executed(tmp_path, *cells):
 
 
 def test_a_cell_has_one_output_however_long_it_trains(tmp_path):
-    train, shown = executed(tmp_path, TRAIN.replace("INTERRUPT", ""), "results")
+    train, shown = executed(tmp_path, TRAIN, "results")
     displays = [it for it in train if it.output_type == "display_data"]
     assert len(displays) == 1
     assert "2 done" in displays[0].data["text/html"]
@@ -57,7 +66,7 @@ def test_a_cell_has_one_output_however_long_it_trains(tmp_path):
 
 
 def test_an_interrupted_cell_leaves_a_run_that_goes_on(tmp_path):
-    define, _, fit = TRAIN.replace("INTERRUPT", "").partition("results = ")
+    define, _, fit = TRAIN.partition("results = ")
     run = ("results = " + fit).replace("\n", "\n    ")
     _, outputs = executed(tmp_path, define, INTERRUPTED.replace("RUN", run))
     said = "".join(it.text for it in outputs if it.output_type == "stream" and it.name == "stdout")
