@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test test-ray soak check format bench bench-ray clean
+.PHONY: help demo test test-ray test-trackers soak check format bench bench-ray clean
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -20,6 +20,11 @@ demo: .venv/.ready ## the PBT function example, and its picture pbt_function.png
 
 test: .venv/.ready ## all tests, on two cores
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal
+
+test-trackers: ## MLflow, W&B and TensorBoard, in an environment of their own: they are heavy
+	test -x .venv-trackers/bin/python || $(PYTHON) -m venv .venv-trackers
+	.venv-trackers/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[trackers-test]'
+	.venv-trackers/bin/python -m pytest -q tests/trackers
 
 soak: .venv/.ready ## every point of every kill and fault sweep, 100,000 simulated runs: about an hour
 	$(BIN)/python -m pytest -q tests/crash --soak

@@ -78,8 +78,8 @@ def _must(runs: Runs, ray: Path) -> Iterator[str]:
         [it.title, it.needs, _signed(it.gap), str(it.count), it.verdict] for it in claims(runs, ray)
     ]
     yield from _table(["claim", "needs", "difference [95 %]", "seeds", ""], found)
-    yield "Against the asynchronous default MF-PBT has less to win where greed is wrong: that one is"
-    yield "hardly greedy, because it seldom copies. It pays for that where greed is right."
+    yield "Against the asynchronous default MF-PBT has less to win where greed is wrong: that one"
+    yield "is hardly greedy, because it seldom copies. It pays for that where greed is right."
     yield ""
 
 

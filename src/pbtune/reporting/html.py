@@ -3,10 +3,12 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from pathlib import Path
 from typing import Final
 
+from pbtune.journal.reader import JournalReader
 from pbtune.reporting import words
-from pbtune.reporting.population import Look, Member
+from pbtune.reporting.population import Look, Member, Population
 
 ROWS_MAX: Final = 20
 _SPARK_WIDTH, _SPARK_HEIGHT = 160, 28
@@ -39,6 +41,12 @@ def run(look: Look, row_count: int = ROWS_MAX) -> str:
         parts.append(items(reversed(look.exploits)))
     parts.append(warnings(look))
     return "".join(parts)
+
+
+def of_folder(run_dir: Path) -> str:
+    """A run's fragment, by its folder; it may still be training."""
+    with JournalReader(run_dir) as reader:
+        return fragment(run(Population(reader).look()))
 
 
 def head(look: Look) -> str:

@@ -38,6 +38,8 @@ class ObservedTrial:
         error: What the last failure said; None if there was none.
         custom_trial_name: The name by which it is shown, where ``TuneConfig`` says so.
         is_redone: Whether this start does steps again that were reported already.
+        parent: Whose weights it goes on from since its last copy; None before the first. Ours.
+        copy_count: How many times it has become a copy. Ours.
     """
 
     PENDING: Final = "PENDING"
@@ -66,6 +68,8 @@ class ObservedTrial:
         self.error: str | None = None
         self.is_redone = False
         self.custom_trial_name: str | None = None
+        self.parent = trial.parent
+        self.copy_count = trial.segment
         self.local_path = str(run_dir / trial.id)
         self.local_experiment_path = str(run_dir)
         self.experiment_dir_name = run_dir.name

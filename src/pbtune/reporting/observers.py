@@ -269,6 +269,7 @@ class Telling:
         observed.status = STATUSES[trial.status]
         observed.config = cast("dict[str, Any]", resolved(trial.config, self._watch.objects))
         observed.num_failures = trial.failures
+        observed.parent, observed.copy_count = trial.parent, trial.segment
         if isinstance(record, e.Failed):
             observed.error = f"{record.error}: {record.message}"
         point = trial.restore

@@ -30,7 +30,6 @@ _TENSORS: Final = "it belongs to Ray Data"
 _OUTPUT: Final = "output is set by RunConfig(verbose=...) and progress_reporter=..."
 _VARIABLES: Final = "it lists variables of Ray's; docs/compat.md says which of them pbtune reads"
 _COMMANDS: Final = "use the commands pbtune list and pbtune show"
-_LATER: Final = "it is not written yet"
 _RAY_FILE: Final = "it names a file or a key of Ray's own, which a run of pbtune doesn't have"
 
 ABSENT: Final[Mapping[str, str]] = {
@@ -78,10 +77,6 @@ ABSENT: Final[Mapping[str, str]] = {
     "air.constants": _RAY_FILE,
     "air.data_batch_type": _TENSORS,
     "air.execution": _PRIVATE,
-    "air.integrations.mlflow": _LATER,
-    "air.integrations.wandb": _LATER,
-    "tune.logger.mlflow": _LATER,
-    "tune.logger.wandb": _LATER,
     "air.integrations.comet": "Comet's logger is not written yet; derive from tune.Callback",
     "air.integrations.keras": _WHILE,
     "air.util": _TENSORS,

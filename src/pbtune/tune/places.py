@@ -30,7 +30,6 @@ HOMES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
             *("TIME_THIS_ITER_S", "TRAINING_ITERATION", "TRAIN_DATASET_KEY"),
         ),
     },
-    "air.integrations": {},
     "air.result": {"tune.results": ("Result",)},
     "air.session": {
         "tune.context": (
@@ -55,6 +54,8 @@ HOMES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "tune.impl": {},
     "tune.impl.config": {"tune.configs": ("CheckpointConfig", "FailureConfig", "RunConfig")},
     "tune.integration": {},
+    "tune.logger.mlflow": {"air.integrations.mlflow": ("MLflowLoggerCallback",)},
+    "tune.logger.wandb": {"air.integrations.wandb": ("WandbLoggerCallback",)},
     "tune.logger.tensorboardx": {"tune.logger": ("TBXLoggerCallback",)},
     "tune.search.optuna.optuna_search": {"tune.search.optuna": ("OptunaSearch",)},
     "tune.search.searcher": {"tune.search": ("ConcurrencyLimiter",)},

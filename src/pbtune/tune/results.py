@@ -13,9 +13,10 @@ import msgspec
 from pbtune.checkpoints.checkpoint import Checkpoint
 from pbtune.core.exact import flatten
 from pbtune.core.trial import ENDED, Status, Trial
-from pbtune.core.values import resolved
+from pbtune.core.values import looks_secret, resolved
 from pbtune.errors import NoResult, SettingsError, TrialFailed
 from pbtune.journal.reader import JournalReader
+from pbtune.reporting import html
 from pbtune.reporting.observed import experiment_tag
 from pbtune.reporting.rows import TrialRows
 from pbtune.reporting.snapshot import RunView
@@ -101,6 +102,16 @@ class Result:
     def __repr__(self) -> str:
         """What a person wants to know first."""
         return f"Result(trial_id={self.trial_id!r}, metrics={self.metrics!r}, path={self.path!r})"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the last report and the config, a row a value."""
+        facts = {"trial": self.trial_id, "path": self.path, "checkpoint": self.checkpoint}
+        error = {} if self.error is None else {"error": self.error}
+        values = {
+            path: "(hidden)" if looks_secret(path, value) else value
+            for path, value in flatten(self.metrics or {}).items()
+        }
+        return html.fragment(html.pairs({**facts, **error, **values}))
 
     @cached_property
     def rows(self) -> list[dict[str, object]]:
@@ -238,6 +249,10 @@ class ResultGrid:
     def __repr__(self) -> str:
         """One line."""
         return f"<ResultGrid of {len(self)} trials, {self.num_errors} failed, {self._run_dir}>"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the population as a table."""
+        return html.of_folder(self._run_dir)
 
     @property
     def experiment_path(self) -> str:

@@ -13,6 +13,7 @@ from pbtune.core.settings import Settings
 from pbtune.driver.stops import AbstractStops
 from pbtune.journal.base import Header
 from pbtune.journal.reader import JournalReader
+from pbtune.reporting.notebook import NotebookView, is_notebook
 from pbtune.reporting.observers import Observers, Watch
 from pbtune.reporting.terminal import TerminalView
 from pbtune.tune.configs import RunConfig, TuneConfig
@@ -45,8 +46,11 @@ class Watching:
     def __init__(self, watched: Watched, on_notice: Callable[[str], None]) -> None:
         config, reporter = watched.run_config, watched.run_config.progress_reporter
         self._watched = watched
-        self._view = TerminalView(
-            watched.run_dir, 0 if reporter is not None else config.verbose, sys.stdout
+        verbose = 0 if reporter is not None else config.verbose
+        self._view = (
+            NotebookView(watched.run_dir, verbose)
+            if is_notebook()
+            else TerminalView(watched.run_dir, verbose, sys.stdout)
         )
         observers: Sequence[object] = config.callbacks
         if reporter is not None:

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from pbtune.tune import RunConfig as RunConfig
     from pbtune.tune.scaling import ScalingConfig as ScalingConfig
 
-__path__: list[str] = []  # ``pbtune.air.session`` and the like are found by ``tune.places``
-
 __all__ = ["CheckpointConfig", "FailureConfig", "Result", "RunConfig", "ScalingConfig"]
 
 

@@ -1,0 +1,1 @@
+"""Tune's place for trackers; they live in ``pbtune.integrations``."""

@@ -1,0 +1,5 @@
+"""``MLflowLoggerCallback`` where Tune has it."""
+
+from pbtune.integrations.mlflow import MLflowLoggerCallback as MLflowLoggerCallback
+
+__all__ = ["MLflowLoggerCallback"]
