@@ -445,7 +445,7 @@ def test_a_class_knows_who_and_where_it_is(executor, fit, counter):
         }
 
     (result,) = fit(counter(step=step), 2)
-    assert result.metrics["who"] == ["t0", "t0", result.path]
+    assert result.metrics["who"] == ["t0", "Counter_t0", result.path]
     assert result.metrics["has"] == {"CPU": 1.0}
     assert result.metrics["before"] == [1, 1]
 

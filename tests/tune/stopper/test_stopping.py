@@ -101,11 +101,12 @@ def test_a_stopper_is_asked_once_for_every_report_in_order(inline):
 def test_a_stopper_sees_the_result_that_the_reports_table_shows(inline):
     watcher = Watcher()
     results = inline(watcher, members=1)
-    shown = [{key: row[key] for key in row if key != "done"} for row in results[0].rows]
     seen = [
         {key: result[key] for key in result if "/" not in key and key != "done"}
         for _, result in watcher.seen
     ]
+    shown = [{key: row[key] for key in seen[0]} for row in results[0].rows]
+    assert {"score", "training_iteration", "time_total_s", "config", "trial_id"} <= set(seen[0])
     assert seen == shown
     _, last = watcher.seen[-1]
     assert last["eval/loss"] == last["eval"]["loss"] == 1 / STEPS

@@ -1,1 +1,7 @@
-"""Tune's place for trackers; they live in ``pbtune.integrations``."""
+"""Tune's paths of the loggers that tell a tracker: each imports its library when it is made."""
+
+from pbtune.tune.places import elsewhere
+
+
+def __getattr__(name: str) -> object:
+    return elsewhere(__name__, name)
