@@ -86,17 +86,6 @@ def entries_and_savings(
             yield Entry(number, commit, at, decode_record(text))
 
 
-def entries_of(
-    reader: JournalReader, kinds: Sequence[str], after: int = 0
-) -> Generator[Entry, None, None]:
-    """The records of some kinds with an id above ``after``, in order."""
-    query = (
-        'SELECT id, "commit", at, record FROM events WHERE id > ?'
-        " AND kind IN (SELECT value FROM json_each(?)) ORDER BY id"
-    )
-    return _entries(reader.rows(query, (after, json.dumps(list(kinds)))))
-
-
 def entries_about(
     reader: JournalReader, trial: str, without: Sequence[str], limit: int
 ) -> list[Entry]:

@@ -14,7 +14,8 @@ from typing import Final
 
 from pbtune.core import decisions as d
 from pbtune.core.values import Ref
-from pbtune.journal.glance import entries_of
+from pbtune.journal.base import Entry
+from pbtune.journal.glance import entries_and_savings, kind_counts
 from pbtune.journal.reader import JournalReader
 from pbtune.reporting.observed import experiment_tag
 from pbtune.reporting.web.population import KINDS, Population, Segment
@@ -25,13 +26,13 @@ POLICY_NAME: Final = "pbt_policy_{}.txt"
 
 def policies(reader: JournalReader) -> dict[str, str]:
     """The files of a run, by name; none if nobody was copied."""
-    if next(entries_of(reader, ["exploited"]), None) is None:
+    if not kind_counts(reader).get("exploited"):
         return {}
     population, tags = Population(), dict[str, str]()
     rows: dict[Segment, str] = {}
-    for entry in entries_of(reader, KINDS):
+    for entry in entries_and_savings(reader, KINDS):
         population.take_all([entry])
-        record = entry.record
+        record = entry.record if isinstance(entry, Entry) else None
         if isinstance(record, d.Created):
             tags[record.trial] = experiment_tag(record.index, record.evaluated)
         elif isinstance(record, d.Exploited):

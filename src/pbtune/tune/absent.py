@@ -77,6 +77,15 @@ ABSENT: Final[Mapping[str, str]] = {
     "air.constants": _RAY_FILE,
     "air.data_batch_type": _TENSORS,
     "air.execution": _PRIVATE,
+    "air.integrations.mlflow.setup_mlflow": "pass MLflowLoggerCallback to RunConfig(callbacks=...)",
+    "air.integrations.wandb.setup_wandb": "pass WandbLoggerCallback to RunConfig(callbacks=...)",
+    **{
+        f"air.integrations.wandb.WANDB_{name}": "set W&B's own environment variables"
+        for name in (
+            *("ENV_VAR", "GROUP_ENV_VAR", "MODE_ENV_VAR", "PROJECT_ENV_VAR"),
+            *("POPULATE_RUN_LOCATION_HOOK", "PROCESS_RUN_INFO_HOOK", "SETUP_API_KEY_HOOK"),
+        )
+    },
     "air.integrations.comet": "Comet's logger is not written yet; derive from tune.Callback",
     "air.integrations.keras": _WHILE,
     "air.util": _TENSORS,

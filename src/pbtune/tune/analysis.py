@@ -18,7 +18,8 @@ from pbtune.reporting.snapshot import RunView
 from pbtune.tune.modes import check_mode
 from pbtune.tune.optional import pandas
 from pbtune.tune.places import elsewhere
-from pbtune.tune.results import SCOPES, AbstractRunReader, Result, ResultGrid, scored
+from pbtune.tune.results import Result, ResultGrid, scored
+from pbtune.tune.run_facts import SCOPES, AbstractRunReader
 from pbtune.tune.urls import check_local
 
 if TYPE_CHECKING:

@@ -255,6 +255,16 @@ def _check_watchers(callbacks: Sequence[object], reporter: object) -> None:
         raise SettingsError(message)
 
 
+def _check_scheduler(scheduler: object) -> None:
+    if scheduler is None or isinstance(scheduler, (AbstractTuneScheduler, AbstractScheduler)):
+        return
+    message = (
+        f"scheduler must be one of pbtune.tune.schedulers, or derive from their"
+        f" AbstractScheduler, not {scheduler!r}"
+    )
+    raise SettingsError(message)
+
+
 @final
 class TuneConfig(AbstractConfig):
     """What is optimised, by what, and with how many members.
@@ -305,14 +315,7 @@ class TuneConfig(AbstractConfig):
         if max_concurrent_trials is not None and max_concurrent_trials < 1:
             message = f"max_concurrent_trials must be None or >= 1, not {max_concurrent_trials!r}"
             raise SettingsError(message)
-        if scheduler is not None and not isinstance(
-            scheduler, (AbstractTuneScheduler, AbstractScheduler)
-        ):
-            message = (
-                f"scheduler must be one of pbtune.tune.schedulers, or derive from their"
-                f" AbstractScheduler, not {scheduler!r}"
-            )
-            raise SettingsError(message)
+        _check_scheduler(scheduler)
         if chdir_to_trial_dir not in {"DEPRECATED", False, None}:
             full = "ray.tune.TuneConfig(chdir_to_trial_dir=...)"
             why = "it is left alone; get_context().get_trial_dir() names the trial's folder"

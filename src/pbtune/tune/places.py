@@ -7,7 +7,7 @@ that have a namesake in Ray ask ``elsewhere`` for what they lack themselves.
 
 import importlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -164,3 +164,7 @@ class Place(ModuleType):
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *self.__all__})
+
+    def __reduce__(self) -> tuple[Callable[[str], ModuleType], tuple[str]]:
+        """By name, as cloudpickle does with modules of the plain type."""
+        return importlib.import_module, (self.__name__,)

@@ -2,11 +2,10 @@
 
 import math
 import os
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast, final
+from typing import TYPE_CHECKING, Any, cast, final
 
 import msgspec
 
@@ -22,35 +21,13 @@ from pbtune.reporting.rows import TrialRows
 from pbtune.reporting.snapshot import RunView
 from pbtune.tune.modes import check_mode
 from pbtune.tune.optional import pandas
+from pbtune.tune.run_facts import SCOPES, AbstractRunReader, RunFacts
 from pbtune.tune.schedule import Schedule
 from pbtune.tune.urls import check_local
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
-
-
-@final
-class RunFacts(msgspec.Struct, frozen=True):
-    """What a trial's result has to know of its run; ``tag`` is the trial's own."""
-
-    run_dir: Path
-    score_attribute: str | None = None
-    score_order: str = "max"
-    objects: Mapping[str, object] | None = None
-    tag: str = ""
-
-
-class AbstractRunReader(ABC):
-    """Something that was read from a run already, and knows its folder."""
-
-    @property
-    @abstractmethod
-    def experiment_path(self) -> str:
-        """The run's folder."""
-
-
-SCOPES: Final = {"all": 0, "last": 1, "avg": 0, "last-5-avg": 5, "last-10-avg": 10}
 
 
 @final

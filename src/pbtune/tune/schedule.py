@@ -9,7 +9,6 @@ import csv
 import functools
 import html
 import io
-import json
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +26,7 @@ from pbtune.reporting.lineage import lineage, winner
 from pbtune.reporting.snapshot import RunView
 from pbtune.tune.optional import pandas
 from pbtune.tune.schedule_picture import draw
+from pbtune.tune.schedule_text import cell, written
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -251,7 +251,7 @@ class Schedule:
         What JSON lacks (NaN, infinities, tuples) is written as {"$float": "nan"} and the like.
         """
         body = msgspec.json.format(encode_metrics(self.to_dict()), indent=2)
-        return _written(f"{body.decode()}\n", path)
+        return written(f"{body.decode()}\n", path)
 
     @classmethod
     def from_json(cls, source: str | os.PathLike[str]) -> "Schedule":
@@ -289,8 +289,8 @@ class Schedule:
         names = list(dict.fromkeys(name for row in rows for name in row))
         writer = csv.DictWriter(out, names, lineterminator="\n")
         writer.writeheader()
-        writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
-        return _written(out.getvalue(), path)
+        writer.writerows({name: cell(value) for name, value in row.items()} for row in rows)
+        return written(out.getvalue(), path)
 
     def to_dataframe(self) -> "DataFrame":
         """``rows`` as a data frame. Needs pandas."""
@@ -389,16 +389,3 @@ def _short(value: object) -> str:
     if isinstance(value, Ref):
         return value.path
     return str(value)
-
-
-def _cell(value: object) -> object:
-    """What stands in a CSV: numbers and text as they are, lists and dicts as JSON."""
-    if isinstance(value, Ref):
-        return value.path
-    return json.dumps(value, default=str) if isinstance(value, (list, tuple, dict)) else value
-
-
-def _written(text: str, path: str | os.PathLike[str] | None) -> str:
-    if path is not None:
-        Path(path).write_text(text, encoding="utf-8")
-    return text

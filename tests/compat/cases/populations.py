@@ -80,23 +80,6 @@ def case_metric_in_the_scheduler(folder):
     yield "runs", [it.metrics["step"] for it in found]
 
 
-def case_explored(folder):
-    seen = []
-
-    def explore(config):
-        seen.append(dict(config))
-        config["extra"] = 1
-        return config
-
-    found = run(
-        folder,
-        {"lr": tune.grid_search([1, 8]), "extra": 0},
-        1,
-        scheduler=pbt(custom_explore_fn=explore),
-    )
-    yield "a_copy_has_what_the_function_made", any(it.config["extra"] == 1 for it in found)
-
-
 def case_synchronous(folder):
     found = run(folder, {"lr": tune.grid_search([1, 8])}, 1, scheduler=pbt(synch=True))
     yield "ends", [it.metrics["training_iteration"] for it in found]

@@ -105,7 +105,8 @@ def test_a_stopper_sees_the_result_that_the_reports_table_shows(inline):
         {key: result[key] for key in result if "/" not in key and key != "done"}
         for _, result in watcher.seen
     ]
-    shown = [{key: row[key] for key in seen[0]} for row in results[0].rows]
+    rows = results[0].rows
+    shown = [{key: row[key] for key in one} for one, row in zip(seen, rows, strict=True)]
     assert {"score", "training_iteration", "time_total_s", "config", "trial_id"} <= set(seen[0])
     assert seen == shown
     _, last = watcher.seen[-1]
