@@ -53,7 +53,6 @@ MEMBERS = {
     "ray.tune.Experiment": "it is data for run_experiments(); a run's path is its result's",
     "ray.tune.PlacementGroupFactory": "one bundle is one process; there are no groups to ask for",
     "ray.air.integrations.wandb.WandbLoggerCallback": "W&B runs in the driver, not in actors",
-    "ray.air.integrations.mlflow.MLflowLoggerCallback": "what it sends is in docs/views.md",
     "ray.tune.CLIReporter": "Ray Tune's own machinery",
     "ray.tune.JupyterNotebookReporter": "Ray Tune's own machinery",
     "ray.tune.progress_reporter.TuneReporterBase": "Ray Tune's own machinery",
@@ -84,6 +83,7 @@ MEMBERS = {
 SCHEDULERS = _SCHEDULER
 
 SIGNATURES = {
+    "ray.air.integrations.mlflow.MLflowLoggerCallback": "what it sends is in docs/views.md",
     "ray.tune.Result": "results are read from a run's journal, and never made by hand",
     "ray.train.FailureConfig": _SETTINGS,
     "ray.train.Result": "results are read from a run's journal, and never made by hand",
