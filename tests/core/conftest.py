@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable
 
 import pytest
+from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from pbtune.core.decide import advance
@@ -25,7 +26,10 @@ from pbtune.core.stopping import StopRules
 from pbtune.core.trial import Trial
 
 # The same examples in each run: a test that fails now and then tells nobody what to do.
-hypothesis_settings.register_profile("core", derandomize=True, deadline=None)
+# A machine that is busy makes them slow, and that is no fault of theirs.
+hypothesis_settings.register_profile(
+    "core", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 hypothesis_settings.load_profile("core")
 
 

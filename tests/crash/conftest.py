@@ -240,8 +240,9 @@ class Stage:
         return [*found, *(f"{name} is needed by nobody" for name in strays)]
 
     def _litter(self):
-        allowed = {"run.db", "driver.lock", "tuner.pkl"}
-        top = [it.name for it in self.run_dir.iterdir() if it.is_file() and it.name not in allowed]
+        allowed = {"run.db", "driver.lock", "tuner.pkl", "pbt_global.txt"}
+        files = [it.name for it in self.run_dir.iterdir() if it.is_file()]
+        top = [it for it in files if it not in allowed and not it.startswith("pbt_policy_")]
         temporary = [str(it.relative_to(self.run_dir)) for it in self.run_dir.glob("**/.tmp-*")]
         others = [it.name for it in self.folder.iterdir() if it.is_dir() and it.name != "run"]
         left = [*top, *temporary, *others]
