@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from pbtune.core import events as e
-from pbtune.core import fold, plan, trial
+from pbtune.core import fold, trial
 from pbtune.core.plan import Running
 from pbtune.core.trial import Status
 from pbtune.driver import loop
@@ -183,11 +183,6 @@ def a_failed_member_cannot_go_back(patch):
 @planted("simulator", "damage=0.3", "max_failures=-1", "poison=0.0", says="not at its end")
 def damaged_checkpoints_are_trusted(patch):
     patch.setattr(Savings, "damage_of", lambda *_: [])
-
-
-@planted("simulator")
-def a_slot_is_given_up_without_a_checkpoint(patch):
-    patch.setattr(plan, "_slot_to_yield", lambda it: it.slot)
 
 
 @planted("executor", "test_a_held_slot_says_so_until_it_is_let_go_on")

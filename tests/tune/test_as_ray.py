@@ -232,3 +232,13 @@ def test_ray_names_our_modules_in_the_workers_too(door, tmp_path, monkeypatch, s
     sys.modules.pop("beside", None)
     assert result.error is None, result.error
     assert result.metrics["x"] == 1
+
+
+def test_tools_that_walk_over_modules_meet_no_import_error():
+    import pbtune.air.constants
+    import pbtune.tune.constants
+
+    for module in (pbtune.air.constants, pbtune.tune.constants):
+        assert getattr(module, "__file__", None) is None
+        with pytest.raises(NotInPbtune):
+            module.anything_else  # noqa: B018  asking is the test
